@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours is compiled alike: memory safety is checked, a warning stops the build, and a C type
+/// cannot leave the bridge that imported it without the word `package` or `public` in front of the import.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func shim(_ name: String, libraries: [String] = []) -> Target {
+    .target(name: name, linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestRigs"], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "klinecast",
+    products: [.executable(name: "klinecast", targets: ["klinecast"])],
+    targets: [
+        // One shim a C library: its headers, and a one-line function for each thing Swift cannot say.
+        shim("CSystemShim"),
+        shim("CKafkaShim", libraries: ["rdkafka"]),
+        shim("CHiredisShim", libraries: ["hiredis"]),
+        shim("COpenSSLShim", libraries: ["ssl", "crypto"]),
+        shim("CMicrohttpdShim", libraries: ["microhttpd"]),
+        shim("CYamlShim", libraries: ["yaml"]),
+        shim("CSimdjsonShim", libraries: ["simdjson", "stdc++"]),
+
+        // What everything may use.
+        module("MarketData"),
+        module("Telemetry", ["CSystemShim"]),
+        module("Configuration", ["CYamlShim"]),
+
+        // Bridges: Swift owners of the C handles.
+        module("Kafka", ["CKafkaShim", "CSystemShim", "MarketData", "Telemetry"]),
+        module("Redis", ["CHiredisShim", "COpenSSLShim", "CSystemShim", "Telemetry"]),
+        module("HTTP", ["CMicrohttpdShim", "Telemetry"]),
+
+        // The pipelines.
+        module("Router", ["CSimdjsonShim", "CSystemShim", "MarketData", "Telemetry"]),
+
+        .executableTarget(
+            name: "klinecast",
+            dependencies: ["Configuration", "HTTP", "Kafka", "MarketData", "Redis", "Router", "Telemetry", "CSystemShim"],
+            swiftSettings: strict),
+
+        // Real servers and other rigs that the tests share.
+        .target(
+            name: "TestRigs", dependencies: ["CSystemShim"], path: "Tests/TestRigs", swiftSettings: strict),
+        tests("MarketDataTests", ["MarketData"]),
+        tests("TelemetryTests", ["Telemetry"]),
+        tests("ConfigurationTests", ["Configuration"]),
+        tests("KafkaTests", ["Kafka", "MarketData"]),
+        tests("RedisTests", ["Redis"]),
+        tests("HTTPTests", ["HTTP", "Telemetry"]),
+        tests("RouterTests", ["Router", "MarketData"]),
+        tests("CommandTests", ["klinecast"]),
+        tests("IntegrationTests", ["Kafka", "Redis", "MarketData"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

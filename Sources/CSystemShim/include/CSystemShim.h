@@ -1,0 +1,22 @@
+// What Glibc's Swift module leaves out: epoll, eventfd, thread names, the standard error stream's descriptor.
+#pragma once
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+/// epoll_create1(EPOLL_CLOEXEC).
+int system_shim_epoll_create(void);
+/// Adds a descriptor with a token that comes back with each event; 0 or -1 with errno.
+int system_shim_epoll_add(int epoll, int descriptor, uint32_t events, uint64_t token);
+int system_shim_epoll_modify(int epoll, int descriptor, uint32_t events, uint64_t token);
+int system_shim_epoll_remove(int epoll, int descriptor);
+/// Waits at most timeout_ms (-1: for ever); fills tokens and events; the number of them, or -1 with errno.
+int system_shim_epoll_wait(int epoll, uint64_t *tokens, uint32_t *events, int capacity, int timeout_ms);
+/// A non-blocking, close-on-exec event counter.
+int system_shim_eventfd_create(void);
+/// Makes the counter readable.
+void system_shim_eventfd_signal(int descriptor);
+/// Takes the counter back to zero.
+void system_shim_eventfd_drain(int descriptor);
+/// Names the calling thread (15 bytes are kept).
+void system_shim_thread_name(const char *name);

@@ -1,0 +1,25 @@
+import Foundation
+
+/// What `eventually` throws when its condition never came.
+package struct NeverHappened: Error, CustomStringConvertible {
+    package let description: String
+}
+
+/// Waits until `condition` gives a value, looking every 5 ms: for the real processes of a test, whose moments nobody
+/// else can tell. `what` completes the sentence "never happened: …".
+@discardableResult
+package func eventually<Value>(
+    _ what: String, within limit: Duration = .seconds(30), _ condition: () throws -> Value?
+) throws -> Value {
+    let deadline = ContinuousClock.now + limit
+    while true {
+        if let value = try condition() { return value }
+        if ContinuousClock.now > deadline { throw NeverHappened(description: "never happened within \(limit): \(what)") }
+        usleep(5_000)
+    }
+}
+
+/// The same for a plain condition.
+package func eventually(_ what: String, within limit: Duration = .seconds(30), _ condition: () throws -> Bool) throws {
+    try eventually(what, within: limit) { try condition() ? () : nil } as Void
+}
