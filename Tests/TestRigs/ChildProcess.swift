@@ -9,7 +9,9 @@ package final class ChildProcess: @unchecked Sendable {
     private let folder: TemporaryFolder
 
     /// Starts `program` (a path, or a name looked up in PATH) with standard output and error in one file.
-    package init(_ program: String, _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil)
+    package init(
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], in directory: String? = nil
+    )
         throws
     {
         folder = try TemporaryFolder("child")

@@ -14,7 +14,9 @@ package func eventually<Value>(
     let deadline = ContinuousClock.now + limit
     while true {
         if let value = try condition() { return value }
-        if ContinuousClock.now > deadline { throw NeverHappened(description: "never happened within \(limit): \(what)") }
+        if ContinuousClock.now > deadline {
+            throw NeverHappened(description: "never happened within \(limit): \(what)")
+        }
         usleep(5_000)
     }
 }

@@ -1,0 +1,22 @@
+/// A traded instrument as topics and channels spell it: lower case, `[a-z0-9_-]+`, at most 32 characters.
+package struct Symbol: Hashable, Sendable, CustomStringConvertible {
+    package static let lengthLimit = 32
+    /// The lower-case spelling.
+    package let name: String
+    package var description: String { name }
+
+    /// Reads any case; `nil` when a character or the length is not allowed.
+    package init?(_ text: some StringProtocol) {
+        let lower = text.lowercased()
+        guard (1...Self.lengthLimit).contains(lower.utf8.count), lower.utf8.allSatisfy(Self.allows) else { return nil }
+        name = lower
+    }
+
+    private static func allows(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "_"), UInt8(ascii: "-"): true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import CSystemShim
+import Glibc
+import Synchronization
+
+/// How other threads speak to a lane: a request to stop, and the results of its dead letters. Both wake it.
+package final class LaneControl: Sendable {
+    package enum Stop: UInt8, Sendable {
+        case none
+        /// Deliver what was taken, commit, leave.
+        case drain
+        /// Leave now; what has no reply comes again after the restart.
+        case now
+    }
+
+    /// Readable when there is news.
+    let descriptor: Int32
+    private let stopRequest = Atomic<UInt8>(0)
+    private let results = Mutex<[DeadLetterResult]>([])
+
+    package init() {
+        descriptor = system_shim_eventfd_create()
+        precondition(descriptor >= 0, "eventfd fails only without descriptors or memory")
+    }
+
+    deinit { close(descriptor) }
+
+    package func stop(_ stop: Stop) {
+        stopRequest.max(stop.rawValue, ordering: .relaxed)
+        system_shim_eventfd_signal(descriptor)
+    }
+
+    package func post(_ result: DeadLetterResult) {
+        results.withLock { $0.append(result) }
+        system_shim_eventfd_signal(descriptor)
+    }
+
+    var requestedStop: Stop { Stop(rawValue: stopRequest.load(ordering: .relaxed)) ?? .now }
+
+    func takeResults() -> [DeadLetterResult] {
+        system_shim_eventfd_drain(descriptor)
+        return results.withLock { list in
+            defer { list.removeAll() }
+            return list
+        }
+    }
+}

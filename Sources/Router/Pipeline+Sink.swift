@@ -1,0 +1,277 @@
+import MarketData
+import Telemetry
+
+/// Sending, reading answers, and what follows from them.
+extension Pipeline {
+    /// Lets the connection take its next step and notices when it is another one.
+    mutating func followSink(_ now: ContinuousClock.Instant) {
+        sink.advance(now: now)
+        if sink.generation != sinkGeneration {
+            if sinkGeneration != 0 { snapshot.counters.reconnects += 1 }
+            sinkGeneration = sink.generation
+            let before = window.commandsUnanswered
+            window.rewind(PartitionsView(partitions))
+            snapshot.counters.resent += window.commandsUnanswered
+            snapshot.commandsInWindow -= before - window.commandsUnanswered
+            interlude.restart()
+        }
+        guard sink.isReady, sink.serverRun != serverRun else { return }
+        // Another process of the server than the one we filled: its memory may be empty.
+        if !serverRun.isEmpty { interlude.nextChannel = settings.sinks.contains(.last) ? 0 : nil }
+        serverRun = sink.serverRun
+    }
+
+    // MARK: Sending
+
+    mutating func send(_ now: ContinuousClock.Instant) {
+        guard sink.isReady else { return }
+        if let sendAgainAt {
+            guard now >= sendAgainAt else { return }
+            self.sendAgainAt = nil
+        }
+        if interlude.isWanted, !interlude.isActive, !window.hasOutstanding { fillInterlude() }
+        if interlude.isActive {
+            while !interlude.batch.isSent {
+                guard interlude.batch.write(to: sink, upTo: interlude.batch.byteCount) else { return }
+            }
+            return
+        }
+        // While an interlude waits for the last answers, nothing new may join them.
+        guard !interlude.isWanted else { return }
+        while let (batch, limit) = unsafe window.nextToSend() {
+            guard unsafe batch.pointee.write(to: sink, upTo: limit) else { return }
+        }
+        completeOldest(now)
+    }
+
+    private mutating func fillInterlude() {
+        let prefix = settings.routes.prefix
+        var keys: [Int32: String] = [:]
+        for slot in interlude.streams {
+            if let partition = unsafe partitions[slot] {
+                keys[slot] = unsafe Sinks.streamKey(prefix: prefix, source: partition.pointee.source)
+            }
+        }
+        _ = interlude.fill(channels: encoder.channels, limits: settings.limits) { keys[$0] }
+    }
+
+    // MARK: Answers
+
+    mutating func receive(_ now: ContinuousClock.Instant) {
+        let generation = sink.generation
+        while sink.isReady {
+            let count = unsafe sink.replies(into: replies, capacity: Self.replyCapacity)
+            for index in 0..<count {
+                unsafe take(replies[index], isLast: index == count - 1, now)
+                // Failing the connection over one reply makes the rest of them meaningless.
+                if sink.generation != generation || !sink.isReady { return }
+            }
+            if count == 0 { break }
+        }
+        completeOldest(now)
+    }
+
+    private mutating func take(_ reply: SinkReply, isLast: Bool, _ now: ContinuousClock.Instant) {
+        if interlude.isActive {
+            answerInterlude(reply, now)
+            return
+        }
+        // Whole batches without commands (each record a dead letter) stand in the line, too.
+        while !window.isEmpty, unsafe window.oldest.pointee.isAcknowledged { completeOldest(now) }
+        guard !window.isEmpty else {
+            failSink("Redis sent a reply that no command asked for")
+            return
+        }
+        let batch = unsafe window.oldest
+        let index = unsafe batch.pointee.acknowledgedCommands
+        let command = unsafe batch.pointee.command(index)
+        if reply.kind == .integer, unsafe command.command == .publish {
+            unsafe count(receivers: reply.integer, of: command)
+            unsafe accept(batch)
+            return
+        }
+        let refusal = reply.kind == .error ? sink.classifyReplyText() : nil
+        let verdict = unsafe ReplyVerdict.on(command.command, reply.kind, refusal: refusal, wasDeferred: wasDeferred)
+        unsafe follow(verdict, command, batch, isOutOfMemory: refusal == .outOfMemory, now)
+    }
+
+    private mutating func follow(
+        _ verdict: ReplyVerdict, _ command: Batch.CommandRecord, _ batch: UnsafeMutablePointer<Batch>,
+        isOutOfMemory: Bool, _ now: ContinuousClock.Instant
+    ) {
+        switch verdict {
+        case .accepted:
+            if unsafe command.command == .set { snapshot.counters.lastWritten += 1 }
+            unsafe accept(batch)
+        case .duplicate:
+            snapshot.counters.duplicatesInStream += 1
+            unsafe accept(batch)
+        case .refused:
+            let stage: DeadLetter.Stage = unsafe command.command == .append ? .stream : .publish
+            unsafe refuse(
+                batch, entry: Int(command.entry), stage: stage,
+                reason: wasDeferred && stage == .stream ? .behindStream : .refusedByRedis, detail: sink.replyText)
+            unsafe accept(batch)
+        case .lastRefused:
+            snapshot.counters.lastRefused += 1
+            Log.warning("Last value refused by Redis", ["redis.reply": sink.replyText])
+            unsafe accept(batch)
+        case .lastDeferred:
+            snapshot.counters.lastDeferred += 1
+            snapshot.isLastDeferred = true
+            restoreAt = restoreAt ?? now + .seconds(1)
+            unsafe accept(batch)
+        case .again:
+            let sentence = sink.replyText
+            wasDeferred = wasDeferred || isOutOfMemory
+            sendAgainAt = now + .milliseconds(200)
+            failSink(sentence)
+        case .outOfStep:
+            failSink("Redis answered a command with a reply of another kind")
+        }
+    }
+
+    private mutating func accept(_ batch: UnsafeMutablePointer<Batch>) {
+        unsafe batch.pointee.acknowledgedCommands += 1
+        snapshot.commandsInWindow -= 1
+        snapshot.counters.commandsAnswered += 1
+        if window.isProbing {
+            window.isProbing = false
+            wasDeferred = false
+        }
+    }
+
+    /// Gives the connection up. Everything without an answer is sent again on the next one, its first command alone until
+    /// Redis takes it: a refusal that lasts then repeats one command, not a window of them.
+    private mutating func failSink(_ sentence: String) {
+        window.isProbing = true
+        sink.fail(sentence)
+    }
+
+    private mutating func count(receivers: Int64, of command: Batch.CommandRecord) {
+        let channel = unsafe encoder.channels.channels + Int(command.channel)
+        if unsafe receivers < channel.pointee.receivers {
+            snapshot.counters.receiversDropped += Int(unsafe channel.pointee.receivers - receivers)
+            unsafe Log.info(
+                "Channel has fewer subscribers than before",
+                ["redis.channel": channel.pointee.name, "redis.receivers": String(receivers)])
+        }
+        unsafe channel.pointee.receivers = receivers
+        snapshot.counters.receivers += Int(receivers)
+    }
+
+    private mutating func answerInterlude(_ reply: SinkReply, _ now: ContinuousClock.Instant) {
+        let command = unsafe interlude.batch.command(interlude.batch.acknowledgedCommands)
+        let refusal = reply.kind == .error ? sink.classifyReplyText() : nil
+        let verdict = unsafe ReplyVerdict.on(command.command, reply.kind, refusal: refusal, wasDeferred: false)
+        switch verdict {
+        case .again:
+            sendAgainAt = now + .milliseconds(200)
+            sink.fail(sink.replyText)
+            return
+        case .outOfStep:
+            sink.fail("Redis answered a command with a reply of another kind")
+            return
+        case .lastDeferred:
+            restoreAt = restoreAt ?? now + .seconds(1)
+            snapshot.isLastDeferred = true
+        case .lastRefused:
+            snapshot.counters.lastRefused += 1
+        case .accepted, .duplicate, .refused:
+            if unsafe command.command == .streamHead {
+                unsafe foundStreamHead(command.entry, text: verdict == .accepted ? sink.replyText : "")
+            } else {
+                snapshot.counters.lastRestored += 1
+            }
+        }
+        interlude.batch.acknowledgedCommands += 1
+        if interlude.batch.isAcknowledged { interlude.isActive = false }
+    }
+
+    private func foundStreamHead(_ slot: Int32, text: String) {
+        guard let partition = unsafe partitions[slot], unsafe partition.pointee.generation == .unread else { return }
+        if let (generation, offset) = Interlude.position(ofID: text) {
+            unsafe partition.pointee.generation = .found(generation: generation, offset: offset)
+        } else {
+            unsafe partition.pointee.generation = .known(0)
+        }
+    }
+
+    // MARK: Done
+
+    /// Frees the oldest batches that have all their answers, and notes what they moved.
+    mutating func completeOldest(_ now: ContinuousClock.Instant) {
+        guard window.oldestIsDone else { return }
+        wallMilliseconds = unixMilliseconds()
+        while window.oldestIsDone {
+            let batch = unsafe window.oldest
+            unsafe acknowledge(&batch.pointee, now)
+            if settings.sinks.contains(.last) { unsafe keepLast(&batch.pointee) }
+            window.pop()
+        }
+        snapshot.stalledSince = window.isEmpty ? nil : now
+    }
+
+    private mutating func acknowledge(_ batch: inout Batch, _ now: ContinuousClock.Instant) {
+        var routed = 0
+        for index in 0..<batch.entryCount {
+            let entry = unsafe batch.entries + index
+            if let handle = unsafe entry.pointee.handle { unsafe source.release(handle) }
+            if unsafe !entry.pointee.isRefused {
+                routed += 1
+                if unsafe entry.pointee.isHighPriority { snapshot.counters.highPriorityRouted += 1 }
+                unsafe measure(entry.pointee.timestamp)
+            }
+            guard let partition = unsafe partitions[entry.pointee.slot],
+                unsafe partition.pointee.epoch == entry.pointee.epoch
+            else { continue }
+            unsafe partition.pointee.progress.acknowledge(entry.pointee.offset)
+            unsafe partition.pointee.inFlight -= 1
+            unsafe partition.pointee.lastTimestamp = entry.pointee.timestamp
+            unsafe wantStore(entry.pointee.slot, partition, now)
+        }
+        snapshot.counters.routed += routed
+        snapshot.recordsInWindow -= batch.entryCount
+    }
+
+    /// From the record's time to now, in a bucket of 2^n milliseconds.
+    @inline(__always) private mutating func measure(_ timestamp: Int64) {
+        guard timestamp >= 0 else { return }
+        let latency = max(0, wallMilliseconds - timestamp)
+        let bucket = latency <= 1 ? 0 : 64 - (latency - 1).leadingZeroBitCount
+        snapshot.counters.latencyBuckets[min(bucket, 15)] += 1
+        snapshot.counters.latencyMilliseconds += Int(latency)
+        snapshot.counters.latencyCount += 1
+    }
+
+    /// Copies the payloads of the batch's SETs: they are what Redis holds now.
+    private mutating func keepLast(_ batch: inout Batch) {
+        for index in 0..<batch.prologueCommandCount {
+            let command = unsafe batch.prologueCommands[index]
+            let start = batch.start(ofCommand: index)
+            let head = unsafe encoder.channels.channels[Int(command.channel)].setHead.count
+            // The command is head, digits, line end, payload, line end; the payload's length decides the digits' number.
+            let rest = unsafe Int(command.end) - start - head - 4
+            var digits = 1
+            while decimalDigits(UInt64(rest - digits)) > digits { digits += 1 }
+            let payload = unsafe UnsafeRawBufferPointer(
+                start: batch.prologue + start + head + digits + 2, count: rest - digits)
+            unsafe encoder.channels.keep(Int(command.channel), payload: payload)
+        }
+    }
+}
+
+extension Batch {
+    /// Offers the next piece to the sink; whether it took all of it.
+    fileprivate mutating func write(to sink: some RecordSink, upTo limit: Int) -> Bool {
+        let bytes = unsafe unsent(upTo: limit)
+        let start = sentCount
+        let before = commandsEnded(at: start).count
+        let count = unsafe sink.write(bytes) { count in
+            let (ended, atBoundary) = commandsEnded(at: start + count)
+            return (ended - before, atBoundary)
+        }
+        sentCount += count
+        return count == bytes.count
+    }
+}

@@ -1,0 +1,193 @@
+import MarketData
+import Telemetry
+
+/// What the group gives and takes, offsets, and the pauses of a full window.
+extension Pipeline {
+    mutating func followSource(_ now: ContinuousClock.Instant) {
+        while let event = source.nextEvent() { follow(event, now) }
+        if !toAssign.isEmpty, assignAgainAt.map({ now >= $0 }) ?? true { assign(now) }
+        if let revocation { finishRevocationIfDone(revocation.slots, deadline: revocation.deadline, now) }
+    }
+
+    private mutating func follow(_ event: SourceEvent, _ now: ContinuousClock.Instant) {
+        switch event {
+        case .assigning(let list):
+            snapshot.counters.rebalances += 1
+            toAssign = list
+            assignAgainAt = nil
+        case .revoking(let slots, let isLost):
+            snapshot.counters.rebalances += 1
+            // Asked for again before they were taken over: there is nothing to give back but these.
+            toAssign = []
+            if isLost {
+                revocation = nil
+                giveBack(slots, commit: false)
+            } else {
+                beginRevocation(slots, now)
+            }
+        case .failure(let code, let sentence, let isFatal):
+            snapshot.counters.sourceFailures += 1
+            snapshot.sourceFailure = sentence
+            if isFatal {
+                Log.error("Kafka consumer failed for good", ["kafka.error": code, "reason": sentence])
+                snapshot.fatal = sentence
+                isFinished = true
+            }
+        case .offsetReset(let topic, let partition, let sentence):
+            snapshot.counters.offsetResets += 1
+            Log.warning(
+                "Committed offset is outside the log",
+                ["kafka.topic": topic, "kafka.partition": String(partition), "reason": sentence])
+        }
+    }
+
+    // MARK: Assignment
+
+    private mutating func assign(_ now: ContinuousClock.Instant) {
+        do {
+            let assigned = try source.assign(toAssign)
+            toAssign = []
+            assignAgainAt = nil
+            for partition in assigned { add(partition) }
+            if isPaused { source.pause(assigned.map(\.slot)) }
+            sourceIsReady = true
+            Log.info(
+                "Partitions assigned", ["lane": lane.rawValue, "kafka.partitions": String(assigned.count)])
+        } catch {
+            // Brokers that do not answer now: nothing is lost by asking again.
+            snapshot.sourceFailure = String(describing: error)
+            assignAgainAt = now + .milliseconds(500)
+            Log.warning(
+                "Partitions could not be taken over", ["lane": lane.rawValue, "reason": String(describing: error)])
+        }
+    }
+
+    private mutating func add(_ assigned: AssignedPartition) {
+        let route =
+            settings.routes.route(assigned.source.topic)
+            ?? Route(
+                topic: assigned.source.topic, lane: lane, dataType: .rawMarketData, channels: [], symbol: nil,
+                timeframe: nil)
+        if route.channels.isEmpty { Log.error("Topic has no channel", ["kafka.topic": assigned.source.topic]) }
+        let places = route.channels.map { encoder.channels.place(of: $0) }
+        let hasStream = settings.sinks.contains(.stream)
+        unsafe partitions.insert(
+            Partition(
+                source: assigned.source, route: route,
+                channels: (places.first ?? -1, places.count > 1 ? places[1] : -1),
+                templates: PartitionTemplates(
+                    source: assigned.source, route: route,
+                    streamKey: Sinks.streamKey(prefix: settings.routes.prefix, source: assigned.source),
+                    streamMaximum: settings.streamMaximum),
+                epoch: partitions.nextEpoch(), progress: PartitionProgress(position: assigned.position),
+                previous: assigned.previous ?? Partition.unknown, position: assigned.position,
+                generation: hasStream ? .unread : .known(0)),
+            at: assigned.slot)
+        if hasStream { interlude.streams.append(assigned.slot) }
+    }
+
+    // MARK: Revocation
+
+    private mutating func beginRevocation(_ slots: [Int32], _ now: ContinuousClock.Instant) {
+        for slot in slots { unsafe partitions[slot]?.pointee.isRevoking = true }
+        revocation = (slots, now + settings.revocationLimit)
+        returnTaken { slots.contains($0) }
+    }
+
+    private mutating func finishRevocationIfDone(
+        _ slots: [Int32], deadline: ContinuousClock.Instant, _ now: ContinuousClock.Instant
+    ) {
+        let waiting = slots.contains { slot in
+            guard let partition = unsafe partitions[slot] else { return false }
+            return unsafe partition.pointee.inFlight > 0 || !partition.pointee.progress.unwritten.isEmpty
+        }
+        guard !waiting || now >= deadline else { return }
+        revocation = nil
+        storeNow()
+        giveBack(slots, commit: true)
+    }
+
+    private mutating func giveBack(_ slots: [Int32], commit: Bool) {
+        returnTaken { slots.contains($0) }
+        for slot in slots {
+            if let partition = unsafe partitions[slot] {
+                unwritten -= unsafe partition.pointee.progress.unwritten.count
+            }
+            partitions.remove(slot)
+        }
+        if unwritten == 0 { unwrittenBytes = 0 }
+        // What was not sent yet must not overtake the partition's next owner.
+        window.dropUnsent(PartitionsView(partitions))
+        toStore.removeAll { slots.contains($0) }
+        interlude.streams.removeAll { slots.contains($0) }
+        source.revoke(slots, commit: commit)
+        Log.info(
+            "Partitions given back",
+            ["lane": lane.rawValue, "kafka.partitions": String(slots.count), "kafka.lost": String(!commit)])
+    }
+
+    // MARK: Offsets
+
+    /// Notes a partition whose offset has moved. Told to the consumer at most ten times a second: it commits once a second.
+    @inline(__always) mutating func wantStore(
+        _ slot: Int32, _ partition: UnsafeMutablePointer<Partition>, _ now: ContinuousClock.Instant
+    ) {
+        guard unsafe !partition.pointee.isToStore else { return }
+        unsafe partition.pointee.isToStore = true
+        toStore.append(slot)
+        if storeAt == nil { storeAt = now + .milliseconds(100) }
+    }
+
+    mutating func store(_ now: ContinuousClock.Instant) {
+        if let storeAt, now >= storeAt { storeNow() }
+    }
+
+    mutating func storeNow() {
+        for slot in toStore {
+            guard let partition = unsafe partitions[slot] else { continue }
+            unsafe partition.pointee.isToStore = false
+            if let offset = unsafe partition.pointee.progress.takeStorable() { source.store(slot, nextOffset: offset) }
+        }
+        toStore.removeAll(keepingCapacity: true)
+        storeAt = nil
+    }
+
+    // MARK: Pauses
+
+    /// Without room nothing is taken, and a consumer that is not asked leaves its group after `max.poll.interval.ms`. A
+    /// short stall passes by itself; in a long one the partitions are paused, which throws the fetched records away, and
+    /// the consumer is asked again.
+    mutating func relieve(_ now: ContinuousClock.Instant) {
+        if let restoreAt, now >= restoreAt {
+            self.restoreAt = nil
+            snapshot.isLastDeferred = false
+            interlude.nextChannel = 0
+        }
+        let isFull = !canTake && drainDeadline == nil
+        if !isFull {
+            fullSince = nil
+            if isPaused, takenNext == takenCount { resumeAll() }
+            return
+        }
+        fullSince = fullSince ?? now
+        guard let fullSince, now >= fullSince + settings.pauseAfter else { return }
+        if !isPaused {
+            isPaused = true
+            source.pause(Array(partitions.owned))
+            Log.warning("Partitions paused until there is room again", ["lane": lane.rawValue])
+        }
+        // Asked for rebalances and errors; a record that slips through waits with the others that were taken.
+        if takenNext == takenCount {
+            unsafe takenCount = source.take(into: taken, limit: 1)
+            takenNext = 0
+            sourceIsReady = source.hasMore
+        }
+        self.fullSince = now - settings.pauseAfter + .milliseconds(500)
+    }
+
+    private mutating func resumeAll() {
+        isPaused = false
+        source.resume(partitions.owned.filter { slot in unsafe partitions[slot]?.pointee.isWaiting == false })
+        sourceIsReady = true
+    }
+}

@@ -1,0 +1,301 @@
+import Glibc
+import MarketData
+import Telemetry
+
+/// One lane of the router: takes records, encodes them, sends them to Redis, reads the answers, stores the offsets.
+///
+/// All of it lives on one thread, in `run`. Batches overlap: the next one is encoded and sent while the answers of the
+/// last come in. What is promised:
+/// - an offset is stored only after Redis answered for the record and all before it in its partition, or the dead letter
+///   that stands for it was written;
+/// - a lost connection loses nothing: what has no answer is sent again, in order;
+/// - after a partition was given back no late answer moves its offset, and nothing of it is sent again;
+/// - memory is bounded by `BatchLimits`, whatever Redis does: without room nothing is taken, and Kafka keeps it.
+///
+/// Decisions are in values of their own: `Window` (what to send), `ReplyVerdict` (what a reply means),
+/// `PartitionProgress` (what to commit), `BatchEncoder` (what to say). This is the loop around them.
+@safe package struct Pipeline<Source: RecordSource, Sink: RecordSink>: ~Copyable {
+    let lane: Lane
+    let settings: PipelineSettings
+    let source: Source
+    let sink: Sink
+    let deadLetters: any DeadLetterSink
+    let control: LaneControl
+    let status: LaneStatus
+
+    var encoder: BatchEncoder
+    var window: Window
+    var interlude: Interlude
+    var partitions = PartitionTable()
+    var poller: Poller
+    var snapshot = LaneSnapshot()
+
+    /// Records taken and not yet encoded: `taken[takenNext..<takenCount]`.
+    let taken: UnsafeMutablePointer<Record>
+    var takenNext = 0
+    var takenCount = 0
+    /// The source has something, or may have.
+    var sourceIsReady = true
+    /// What the group gave us and a failure kept us from taking over; tried again at `assignAgainAt`.
+    var toAssign: [SourcePartition] = []
+    var assignAgainAt: ContinuousClock.Instant?
+    /// What the group wants back, and until when it may wait for answers.
+    var revocation: (slots: [Int32], deadline: ContinuousClock.Instant)?
+    /// Slots whose stored offset has moved.
+    var toStore: [Int32] = []
+    var storeAt: ContinuousClock.Instant?
+    /// Since when there is no room for what was taken; `nil` while there is.
+    var fullSince: ContinuousClock.Instant?
+    var isPaused = false
+
+    var sinkGeneration: UInt64 = 0
+    var serverRun = ""
+    /// After a refusal nothing is sent before this moment.
+    var sendAgainAt: ContinuousClock.Instant?
+    /// The first unanswered command ran out of Redis' memory before.
+    var wasDeferred = false
+    /// Last values were refused for want of memory: write them all again then.
+    var restoreAt: ContinuousClock.Instant?
+    let replies: UnsafeMutablePointer<SinkReply>
+    static var replyCapacity: Int { 1024 }
+
+    var unwritten = 0
+    var unwrittenBytes = 0
+    var drainDeadline: ContinuousClock.Instant?
+    var isFinished = false
+    var publishAt = ContinuousClock.now
+    var describeAt = ContinuousClock.now
+    /// The wall clock less the monotonic one is read once a batch: `received_at` is the time of taking.
+    var wallMilliseconds: Int64 = 0
+
+    package init(
+        lane: Lane, settings: PipelineSettings, source: Source, sink: Sink, deadLetters: any DeadLetterSink,
+        control: LaneControl, status: LaneStatus
+    ) {
+        self.lane = lane
+        self.settings = settings
+        self.source = source
+        self.sink = sink
+        self.deadLetters = deadLetters
+        self.control = control
+        self.status = status
+        encoder = BatchEncoder(
+            sinks: settings.sinks, hasEnvelope: settings.hasEnvelope, limits: settings.limits,
+            channels: ChannelTable(
+                prefix: settings.routes.prefix, sharded: settings.sharded, keptLimit: settings.lastCacheBytes))
+        window = Window(limits: settings.limits)
+        interlude = Interlude(limits: settings.limits)
+        poller = Poller(source: source.readiness, control: control.descriptor)
+        unsafe taken = .allocate(capacity: settings.limits.messages)
+        unsafe replies = .allocate(capacity: Self.replyCapacity)
+    }
+
+    deinit {
+        unsafe taken.deallocate()
+        unsafe replies.deallocate()
+    }
+
+    /// Runs until a stop is requested and done, or the source fails for good. The caller closes source and sink then, on
+    /// this thread.
+    package mutating func run() {
+        snapshot.phase = .running
+        while !isFinished {
+            let ready = poller.wait(milliseconds: waitingTime(ContinuousClock.now))
+            step(ready, now: ContinuousClock.now)
+        }
+        leave()
+    }
+
+    private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
+        if ready.contains(.source) { sourceIsReady = true }
+        if ready.contains(.control) { takeResults() }
+        followSink(now)
+        receive(now)
+        followSource(now)
+        take()
+        send(now)
+        poller.watch(sink.descriptor, generation: sink.generation, forWriting: sink.wantsWrite)
+        store(now)
+        relieve(now)
+        followStop(now)
+        publish(now)
+    }
+
+    /// 0 while there is work, else the time to the next deadline; at most a second, for the lane's heartbeat.
+    private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
+        if canTake, sourceIsReady || takenNext < takenCount { return 0 }
+        var next = now + .seconds(1)
+        for moment in [
+            sink.nextDeadline, assignAgainAt, revocation?.deadline, storeAt, sendAgainAt, restoreAt, drainDeadline,
+            fullSince.map { $0 + settings.pauseAfter },
+        ] {
+            if let moment, moment < next { next = moment }
+        }
+        let (seconds, attoseconds) = (next - now).components
+        // Rounded up, or the last millisecond before a deadline would be spent spinning.
+        return Int32(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+    }
+
+    // MARK: Taking
+
+    /// Whether there is a place for records, and nothing that must come before them.
+    var canTake: Bool {
+        window.hasRoom && !interlude.isWanted && drainDeadline == nil && unwritten < settings.deadLetterLimit
+            && unwrittenBytes < settings.deadLetterByteLimit
+    }
+
+    /// Takes and encodes one batch at most: it goes out, and events are looked at, before the next is taken.
+    private mutating func take() {
+        guard canTake else { return }
+        if takenNext == takenCount {
+            guard sourceIsReady else { return }
+            unsafe takenCount = source.take(into: taken, limit: settings.limits.messages)
+            takenNext = 0
+            sourceIsReady = source.hasMore
+        }
+        if takenNext < takenCount { encode() }
+    }
+
+    private mutating func encode() {
+        wallMilliseconds = unixMilliseconds()
+        encoder.begin(at: wallMilliseconds)
+        let batch = unsafe window.free
+        let limits = settings.limits
+        while takenNext < takenCount, unsafe batch.pointee.entryCount < limits.messages,
+            unsafe batch.pointee.bodyCount < limits.bytes
+        {
+            unsafe add(taken[takenNext], to: batch)
+            takenNext += 1
+        }
+        guard unsafe batch.pointee.entryCount > 0 else { return }
+        unsafe encoder.seal(&batch.pointee)
+        unsafe snapshot.commandsInWindow += batch.pointee.commandCount
+        unsafe snapshot.recordsInWindow += batch.pointee.entryCount
+        snapshot.counters.batches += 1
+        window.push()
+    }
+
+    private mutating func add(_ record: Record, to batch: UnsafeMutablePointer<Batch>) {
+        guard let partition = unsafe partitions[record.slot], unsafe !partition.pointee.isRevoking else {
+            if let handle = unsafe record.handle {
+                unsafe source.release(handle)
+                snapshot.counters.returned += 1
+            }
+            return
+        }
+        if unsafe record.kind == .endOfPartition {
+            unsafe partition.pointee.end = record.offset
+            return
+        }
+        snapshot.counters.received += 1
+        unsafe snapshot.counters.receivedBytes += record.value?.count ?? 0
+        if unsafe record.offset <= partition.pointee.previous { unsafe noteNewTopic(partition) }
+        let generation = unsafe streamGeneration(of: partition, slot: record.slot)
+        let refusal = unsafe encoder.add(record, of: partition, generation: generation, to: &batch.pointee)
+        unsafe partition.pointee.previous = record.offset
+        unsafe partition.pointee.inFlight += 1
+        if let refusal {
+            unsafe refuse(
+                batch, entry: batch.pointee.entryCount - 1, stage: .route, reason: refusal,
+                detail: detail(of: refusal, record))
+        }
+    }
+
+    /// Offsets went back: the topic was deleted and created anew while we read it.
+    private mutating func noteNewTopic(_ partition: UnsafeMutablePointer<Partition>) {
+        snapshot.counters.topicsCreatedAnew += 1
+        unsafe partition.pointee.previous = Partition.unknown
+        unsafe partition.pointee.progress.restart(at: 0)
+        unsafe partition.pointee.epoch = partitions.nextEpoch()
+        unsafe partition.pointee.inFlight = 0
+        if case .known(let generation) = unsafe partition.pointee.generation {
+            unsafe partition.pointee.generation = .known(generation + 1)
+        }
+    }
+
+    /// What stands before the offset in the stream's ids. The newest id of the stream was read when the partition came;
+    /// a log that ends at or below it is another log than the one that the stream was filled from.
+    private func streamGeneration(of partition: UnsafeMutablePointer<Partition>, slot: Int32) -> Int64 {
+        switch unsafe partition.pointee.generation {
+        case .known(let generation): return generation
+        case .unread: return 0
+        case .found(let generation, let offset):
+            let end = source.watermarks(slot)?.high ?? Int64.max
+            let current = end <= offset ? generation + 1 : generation
+            unsafe partition.pointee.generation = .known(current)
+            return current
+        }
+    }
+
+    private func detail(of reason: RefusalReason, _ record: Record) -> String {
+        switch reason {
+        case .nullValue: return "the record has a null value, and Redis can't publish nothing"
+        case .notAnObject: return "the value is not one JSON object, so the envelope has no place in it"
+        case .tooLarge:
+            let count = unsafe record.value?.count ?? 0
+            return "\(count) bytes are more than router.message_max_bytes, \(settings.limits.messageBytes)"
+        case .noRoute: return "no rule maps the topic to a channel"
+        case .refusedByRedis, .behindStream: return reason.rawValue
+        }
+    }
+
+    // MARK: Stopping
+
+    private mutating func followStop(_ now: ContinuousClock.Instant) {
+        switch control.requestedStop {
+        case .none: return
+        case .now: isFinished = true
+        case .drain:
+            if let drainDeadline {
+                isFinished = (window.isEmpty && unwritten == 0) || now >= drainDeadline
+            } else {
+                drainDeadline = now + settings.drainLimit
+                snapshot.phase = .draining
+                returnTaken { _ in true }
+                isFinished = window.isEmpty && unwritten == 0
+            }
+        }
+    }
+
+    private mutating func leave() {
+        storeNow()
+        if control.requestedStop != .now { _ = source.commit() }
+        returnTaken { _ in true }
+        while !window.isEmpty {
+            let batch = unsafe window.oldest
+            for index in unsafe 0..<batch.pointee.entryCount {
+                if let handle = unsafe batch.pointee.entries[index].handle { unsafe source.release(handle) }
+            }
+            window.pop()
+        }
+        snapshot.phase = .stopped
+        snapshot.isJoined = false
+        snapshot.isSinkReady = false
+        status.publish(snapshot)
+    }
+
+    /// Gives records back that were taken and not encoded; whoever owns their partition next reads them again.
+    mutating func returnTaken(where isReturned: (Int32) -> Bool) {
+        var kept = takenNext
+        for index in takenNext..<takenCount {
+            let record = unsafe taken[index]
+            if unsafe isReturned(record.slot) {
+                if let handle = unsafe record.handle {
+                    unsafe source.release(handle)
+                    snapshot.counters.returned += 1
+                }
+            } else {
+                unsafe taken[kept] = unsafe record
+                kept += 1
+            }
+        }
+        takenCount = kept
+    }
+}
+
+/// Milliseconds since 1970 by the wall clock.
+func unixMilliseconds() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}
