@@ -7,7 +7,9 @@
     private(set) var owned: Set<Int32> = []
 
     deinit {
-        for unsafecase let partition? in unsafe slots { unsafe Self.free(partition) }
+        for slot in owned {
+            if let partition = unsafe slots[Int(slot)] { unsafe Self.free(partition) }
+        }
     }
 
     private static func free(_ partition: UnsafeMutablePointer<Partition>) {
