@@ -49,6 +49,8 @@
     var entryCount = 0
     /// Bytes that the socket took, over both parts.
     var sentCount = 0
+    /// Commands the sink knows of, over both lists: offered, if not yet taken.
+    private var announcedCommands = 0
     /// Commands with an answer, over both lists.
     var acknowledgedCommands = 0
 
@@ -86,6 +88,7 @@
         bodyCommandCount = 0
         entryCount = 0
         sentCount = 0
+        announcedCommands = 0
         acknowledgedCommands = 0
     }
 
@@ -103,20 +106,29 @@
 
     func start(ofCommand index: Int) -> Int { index == 0 ? 0 : end(ofCommand: index - 1) }
 
-    /// How many commands end at or before a position, and whether one ends right there. Searches from the command that is
-    /// known to end behind `sentCount`, by halving.
-    func commandsEnded(at position: Int) -> (count: Int, atBoundary: Bool) {
+    /// How many commands end at or before a position.
+    private func commandsEnded(at position: Int) -> Int {
         var low = 0
         var high = commandCount
         while low < high {
             let middle = (low + high) / 2
             if end(ofCommand: middle) <= position { low = middle + 1 } else { high = middle }
         }
-        return (low, position == 0 || (low > 0 && end(ofCommand: low - 1) == position))
+        return low
+    }
+
+    /// Offers the sink the next piece, up to the position `limit`, where a command ends; whether it took all of it.
+    mutating func write(to sink: some RecordSink, upTo limit: Int, _ now: ContinuousClock.Instant) -> Bool {
+        let bytes = unsafe unsent(upTo: limit)
+        let ended = commandsEnded(at: sentCount + bytes.count)
+        let count = unsafe sink.write(bytes, commands: ended - announcedCommands, now: now)
+        announcedCommands = ended
+        sentCount += count
+        return count == bytes.count
     }
 
     /// The bytes from `sentCount` on that lie in one piece of memory, at most up to `limit`.
-    func unsent(upTo limit: Int) -> UnsafeRawBufferPointer {
+    private func unsent(upTo limit: Int) -> UnsafeRawBufferPointer {
         if sentCount < prologueCount {
             return unsafe UnsafeRawBufferPointer(
                 start: prologue + sentCount, count: min(limit, prologueCount) - sentCount)
@@ -127,7 +139,8 @@
 
     /// Goes back to the first command without an answer.
     mutating func rewind() {
-        sentCount = acknowledgedCommands == 0 ? 0 : end(ofCommand: acknowledgedCommands - 1)
+        sentCount = start(ofCommand: acknowledgedCommands)
+        announcedCommands = acknowledgedCommands
     }
 
     /// Takes commands out that have no answer yet and whose entry `isStale`: they must not be sent again, since another

@@ -79,7 +79,7 @@ package struct LaneCounters: Sendable {
     /// Taken, but not delivered by us: their partition was given back.
     package var returned = 0
     package var rebalances = 0
-    package var offsetResets = 0
+    package var positionResets = 0
     package var topicsCreatedAnew = 0
     package var sourceFailures = 0
     /// From the record's own time to Redis' answer: counts in buckets of 2^n ms (index n: at most 2^n), the last is the rest.

@@ -72,10 +72,13 @@ import MarketData
     }
 
     func free() {
-        for unsafetemplate in unsafe [
-            symbol, timeframe, routing, normal, high, enrichedNormal, enrichedHigh, appendHead,
-        ] {
-            unsafe template.free()
-        }
+        unsafe symbol.free()
+        unsafe timeframe.free()
+        unsafe routing.free()
+        unsafe normal.free()
+        unsafe high.free()
+        unsafe enrichedNormal.free()
+        unsafe enrichedHigh.free()
+        unsafe appendHead.free()
     }
 }

@@ -34,8 +34,7 @@ extension Pipeline {
             ])
     }
 
-    mutating func takeResults() {
-        let now = ContinuousClock.now
+    mutating func takeResults(_ now: ContinuousClock.Instant) {
         for result in control.takeResults() {
             let ticket = result.ticket
             guard let partition = unsafe partitions[ticket.slot], unsafe partition.pointee.epoch == ticket.epoch else {

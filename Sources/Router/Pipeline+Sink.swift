@@ -32,14 +32,14 @@ extension Pipeline {
         if interlude.isWanted, !interlude.isActive, !window.hasOutstanding { fillInterlude() }
         if interlude.isActive {
             while !interlude.batch.isSent {
-                guard interlude.batch.write(to: sink, upTo: interlude.batch.byteCount) else { return }
+                guard interlude.batch.write(to: sink, upTo: interlude.batch.byteCount, now) else { return }
             }
             return
         }
         // While an interlude waits for the last answers, nothing new may join them.
         guard !interlude.isWanted else { return }
         while let (batch, limit) = unsafe window.nextToSend() {
-            guard unsafe batch.pointee.write(to: sink, upTo: limit) else { return }
+            guard unsafe batch.pointee.write(to: sink, upTo: limit, now) else { return }
         }
         completeOldest(now)
     }
@@ -60,7 +60,7 @@ extension Pipeline {
     mutating func receive(_ now: ContinuousClock.Instant) {
         let generation = sink.generation
         while sink.isReady {
-            let count = unsafe sink.replies(into: replies, capacity: Self.replyCapacity)
+            let count = unsafe sink.replies(into: replies, capacity: Self.replyCapacity, now: now)
             for index in 0..<count {
                 unsafe take(replies[index], isLast: index == count - 1, now)
                 // Failing the connection over one reply makes the rest of them meaningless.
@@ -79,7 +79,7 @@ extension Pipeline {
         // Whole batches without commands (each record a dead letter) stand in the line, too.
         while !window.isEmpty, unsafe window.oldest.pointee.isAcknowledged { completeOldest(now) }
         guard !window.isEmpty else {
-            failSink("Redis sent a reply that no command asked for")
+            failSink("Redis sent a reply that no command asked for", now)
             return
         }
         let batch = unsafe window.oldest
@@ -125,9 +125,9 @@ extension Pipeline {
             let sentence = sink.replyText
             wasDeferred = wasDeferred || isOutOfMemory
             sendAgainAt = now + .milliseconds(200)
-            failSink(sentence)
+            failSink(sentence, now)
         case .outOfStep:
-            failSink("Redis answered a command with a reply of another kind")
+            failSink("Redis answered a command with a reply of another kind", now)
         }
     }
 
@@ -143,9 +143,9 @@ extension Pipeline {
 
     /// Gives the connection up. Everything without an answer is sent again on the next one, its first command alone until
     /// Redis takes it: a refusal that lasts then repeats one command, not a window of them.
-    private mutating func failSink(_ sentence: String) {
+    private mutating func failSink(_ sentence: String, _ now: ContinuousClock.Instant) {
         window.isProbing = true
-        sink.fail(sentence)
+        sink.fail(sentence, now: now)
     }
 
     private mutating func count(receivers: Int64, of command: Batch.CommandRecord) {
@@ -167,10 +167,10 @@ extension Pipeline {
         switch verdict {
         case .again:
             sendAgainAt = now + .milliseconds(200)
-            sink.fail(sink.replyText)
+            sink.fail(sink.replyText, now: now)
             return
         case .outOfStep:
-            sink.fail("Redis answered a command with a reply of another kind")
+            sink.fail("Redis answered a command with a reply of another kind", now: now)
             return
         case .lastDeferred:
             restoreAt = restoreAt ?? now + .seconds(1)
@@ -258,20 +258,5 @@ extension Pipeline {
                 start: batch.prologue + start + head + digits + 2, count: rest - digits)
             unsafe encoder.channels.keep(Int(command.channel), payload: payload)
         }
-    }
-}
-
-extension Batch {
-    /// Offers the next piece to the sink; whether it took all of it.
-    fileprivate mutating func write(to sink: some RecordSink, upTo limit: Int) -> Bool {
-        let bytes = unsafe unsent(upTo: limit)
-        let start = sentCount
-        let before = commandsEnded(at: start).count
-        let count = unsafe sink.write(bytes) { count in
-            let (ended, atBoundary) = commandsEnded(at: start + count)
-            return (ended - before, atBoundary)
-        }
-        sentCount += count
-        return count == bytes.count
     }
 }

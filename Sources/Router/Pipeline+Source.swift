@@ -4,8 +4,12 @@ import Telemetry
 /// What the group gives and takes, offsets, and the pauses of a full window.
 extension Pipeline {
     mutating func followSource(_ now: ContinuousClock.Instant) {
+        if tendAt.map({ now >= $0 }) ?? true {
+            tendAt = now + .seconds(1)
+            source.tend()
+        }
         while let event = source.nextEvent() { follow(event, now) }
-        if !toAssign.isEmpty, assignAgainAt.map({ now >= $0 }) ?? true { assign(now) }
+        if let toAssign, assignAgainAt.map({ now >= $0 }) ?? true { assign(toAssign, now) }
         if let revocation { finishRevocationIfDone(revocation.slots, deadline: revocation.deadline, now) }
     }
 
@@ -18,7 +22,7 @@ extension Pipeline {
         case .revoking(let slots, let isLost):
             snapshot.counters.rebalances += 1
             // Asked for again before they were taken over: there is nothing to give back but these.
-            toAssign = []
+            toAssign = nil
             if isLost {
                 revocation = nil
                 giveBack(slots, commit: false)
@@ -33,20 +37,21 @@ extension Pipeline {
                 snapshot.fatal = sentence
                 isFinished = true
             }
-        case .offsetReset(let topic, let partition, let sentence):
-            snapshot.counters.offsetResets += 1
+        case .positionReset(let slot, let from, let to):
+            snapshot.counters.positionResets += 1
+            let topic = unsafe partitions[slot]?.pointee.source.topic ?? "unknown"
             Log.warning(
-                "Committed offset is outside the log",
-                ["kafka.topic": topic, "kafka.partition": String(partition), "reason": sentence])
+                "Position is outside the log, records between are gone",
+                ["kafka.topic": topic, "kafka.from": String(from), "kafka.to": String(to)])
         }
     }
 
     // MARK: Assignment
 
-    private mutating func assign(_ now: ContinuousClock.Instant) {
+    private mutating func assign(_ wanted: [SourcePartition], _ now: ContinuousClock.Instant) {
         do {
-            let assigned = try source.assign(toAssign)
-            toAssign = []
+            let assigned = try source.assign(wanted)
+            toAssign = nil
             assignAgainAt = nil
             for partition in assigned { add(partition) }
             if isPaused { source.pause(assigned.map(\.slot)) }

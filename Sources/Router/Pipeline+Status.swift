@@ -3,11 +3,11 @@ extension Pipeline {
     /// At most five times a second, and at least once: the lane wakes once a second at the latest.
     mutating func publish(_ now: ContinuousClock.Instant) {
         snapshot.stalledSince = window.isEmpty ? nil : snapshot.stalledSince ?? now
-        guard now >= publishAt else { return }
+        guard publishAt.map({ now >= $0 }) ?? true else { return }
         publishAt = now + .milliseconds(200)
         snapshot.beat = now
         snapshot.isJoined = source.isJoined
-        if snapshot.isJoined, toAssign.isEmpty { snapshot.sourceFailure = nil }
+        if snapshot.isJoined, toAssign == nil { snapshot.sourceFailure = nil }
         snapshot.isSinkReady = sink.isReady
         snapshot.lastAnswer = sink.lastAnswer
         snapshot.sinkFailure = sink.isReady ? nil : sink.failureSentence
@@ -15,7 +15,7 @@ extension Pipeline {
         snapshot.lastCacheBytes = encoder.channels.keptBytes
         snapshot.lastCacheUnkept = encoder.channels.unkept
         // Some thousands of partitions take a millisecond to describe: once a second is enough for lag.
-        if now >= describeAt {
+        if describeAt.map({ now >= $0 }) ?? true {
             describeAt = now + .seconds(1)
             describePartitions()
             describeChannels()

@@ -37,7 +37,7 @@ import Telemetry
     /// The source has something, or may have.
     var sourceIsReady = true
     /// What the group gave us and a failure kept us from taking over; tried again at `assignAgainAt`.
-    var toAssign: [SourcePartition] = []
+    var toAssign: [SourcePartition]?
     var assignAgainAt: ContinuousClock.Instant?
     /// What the group wants back, and until when it may wait for answers.
     var revocation: (slots: [Int32], deadline: ContinuousClock.Instant)?
@@ -63,8 +63,9 @@ import Telemetry
     var unwrittenBytes = 0
     var drainDeadline: ContinuousClock.Instant?
     var isFinished = false
-    var publishAt = ContinuousClock.now
-    var describeAt = ContinuousClock.now
+    var tendAt: ContinuousClock.Instant?
+    var publishAt: ContinuousClock.Instant?
+    var describeAt: ContinuousClock.Instant?
     /// The wall clock less the monotonic one is read once a batch: `received_at` is the time of taking.
     var wallMilliseconds: Int64 = 0
 
@@ -106,9 +107,10 @@ import Telemetry
         leave()
     }
 
-    private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
+    /// One turn of the loop; `ready` is what woke it.
+    mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
         if ready.contains(.source) { sourceIsReady = true }
-        if ready.contains(.control) { takeResults() }
+        if ready.contains(.control) { takeResults(now) }
         followSink(now)
         receive(now)
         followSource(now)

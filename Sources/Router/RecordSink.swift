@@ -19,19 +19,19 @@ package protocol RecordSink: AnyObject {
 
     /// Connects, greets, probes and gives up by the clock.
     func advance(now: ContinuousClock.Instant)
-    /// Writes what the socket takes of `bytes`; the number of bytes. `commands` of the lane end within what was taken: the
-    /// callback tells how many for a number of bytes.
-    func write(_ bytes: UnsafeRawBufferPointer, commandsEnded: (Int) -> (count: Int, atBoundary: Bool)) -> Int
+    /// Writes what the socket takes of `bytes`; the number of bytes. They are the rest of what an earlier call announced,
+    /// then `commands` new whole commands: what was announced is offered again until it is out.
+    func write(_ bytes: UnsafeRawBufferPointer, commands: Int, now: ContinuousClock.Instant) -> Int
     /// Reads the socket and hands out at most `capacity` replies in the order of the commands. Stops behind one that has a
     /// text.
-    func replies(into replies: UnsafeMutablePointer<SinkReply>, capacity: Int) -> Int
+    func replies(into replies: UnsafeMutablePointer<SinkReply>, capacity: Int, now: ContinuousClock.Instant) -> Int
     /// The text of the last reply handed out: of an error or a string, or an array's first string at any depth; empty where
     /// there is none.
     var replyText: String { get }
     /// What an error reply means for its command.
     func classifyReplyText() -> SinkRefusal
     /// Gives this connection up, for that reason; it connects again by itself.
-    func fail(_ reason: String)
+    func fail(_ reason: String, now: ContinuousClock.Instant)
     func close()
 }
 

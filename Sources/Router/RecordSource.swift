@@ -7,6 +7,9 @@ package protocol RecordSource: AnyObject {
     /// Whether the last `take` stopped at its limit: `readiness` does not fire again for what is still there.
     var hasMore: Bool { get }
 
+    /// Looks after the membership: joins the group, and notices an assignment that went without a word. Called about once a
+    /// second; may block for a second.
+    func tend()
     /// Hands out at most `limit` records without waiting, in order within a partition; the number of them.
     func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int
     /// Gives a record's memory back. Each handle once.
@@ -95,6 +98,6 @@ package enum SourceEvent: Sendable {
     case revoking([Int32], isLost: Bool)
     /// Something went wrong; the consumer goes on by itself unless it is fatal.
     case failure(code: String, sentence: String, isFatal: Bool)
-    /// The committed offset lies outside the log (retention, or a topic created anew): reading went on elsewhere.
-    case offsetReset(topic: String, partition: Int32, sentence: String)
+    /// The position lies outside the log (retention, or a topic created anew): reading went on elsewhere.
+    case positionReset(slot: Int32, from: Int64, to: Int64)
 }
