@@ -1,0 +1,136 @@
+internal import CKafkaShim
+import Telemetry
+
+extension Consumer {
+    /// Joins the group. Blocks up to `timeout` while it asks which topics there are: a partition of any other topic is
+    /// new and read from its first record. Repeat it when the error is retriable; nothing has happened then.
+    package func join(timeout: Duration = .seconds(5)) throws(KafkaError) {
+        if knownTopics == nil { knownTopics = try topicsNow(timeout: timeout) }
+        try subscribe()
+    }
+
+    private func subscribe() throws(KafkaError) {
+        let list = PartitionList(subscription.map { TopicPartition(topic: $0, partition: -1) })
+        let code = unsafe rd_kafka_subscribe(client, list.pointer)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw .failed(attempt: "subscribe to \(subscription.joined(separator: ", "))", KafkaFailure(code))
+        }
+    }
+
+    private func topicsNow(timeout: Duration) throws(KafkaError) -> Set<String> {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let code = unsafe rd_kafka_metadata(client, 1, nil, &metadata, max(1, timeout.cMilliseconds))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
+            let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__FAIL : code
+            // Why, for example a wrong password, comes as an error of its own from the broker thread.
+            throw .failed(attempt: "list the topics", context.lastFailure ?? KafkaFailure(failure))
+        }
+        defer { unsafe rd_kafka_metadata_destroy(metadata) }
+        context.noteActivity()
+        return unsafe Set(
+            (0..<Int(metadata.pointee.topic_cnt)).map { unsafe String(cString: metadata.pointee.topics[$0].topic) })
+    }
+
+    /// Takes the partitions of `.assigning`: looks up where to begin, commits what START decided, and starts reading.
+    ///
+    /// Blocks: about a round trip each for committed offsets, ends and times; at most `timeout`. When it throws nothing
+    /// is assigned, and if the error is retriable call it again with the same partitions (keep calling `take`).
+    package func assign(_ partitions: [TopicPartition], timeout: Duration = .seconds(5)) throws(KafkaError)
+        -> [AssignedPartition]
+    {
+        guard pendingAssignment != nil else { return [] }
+        let deadline = Deadline(timeout)
+        let found = partitions.isEmpty ? [] : try positions(of: partitions, deadline: deadline)
+        let fresh = found.filter { $0.isFresh }
+        let areCommitted = fresh.isEmpty || commitNow(fresh, deadline: deadline)
+
+        let list = PartitionList(capacity: found.count)
+        for each in found { list.add(each.partition, offset: each.position) }
+        let isIncremental = unsafe isCooperative(client)
+        var text = [CChar](repeating: 0, count: 256)
+        let code = unsafe isIncremental
+            ? kafka_shim_error_take(rd_kafka_incremental_assign(client, list.pointer), &text, text.count)
+            : rd_kafka_assign(client, list.pointer)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw .failed(
+                attempt: "take \(partitions.count) partitions", KafkaFailure(code, String(buffer: text)))
+        }
+        pendingAssignment = nil
+        hasAssignment = true
+        context.noteActivity()
+        return found.map { admit($0, isCommitted: areCommitted) }
+    }
+
+    private func admit(_ found: FoundPosition, isCommitted: Bool) -> AssignedPartition {
+        let slot = slots.insert(found.partition, next: found.position)
+        if let from = found.resetFrom { append(.positionReset(slot: slot, from: from, to: found.position)) }
+        if !found.isFresh || isCommitted {
+            slots.update(slot) { $0.committed = found.position }
+        } else {
+            // The commit failed, perhaps because the group moves again: the next automatic one carries it.
+            store(slot, nextOffset: found.position)
+        }
+        return AssignedPartition(
+            slot: slot, topic: found.partition.topic, partition: found.partition.partition, position: found.position,
+            previous: found.isFresh || found.resetFrom != nil ? nil : found.position - 1, isPaused: false)
+    }
+
+    private func commitNow(_ found: [FoundPosition], deadline: Deadline) -> Bool {
+        let list = PartitionList(capacity: found.count)
+        for each in found { list.add(each.partition, offset: each.position) }
+        guard let failure = commit(list, milliseconds: deadline.remainingMilliseconds) else { return true }
+        Log.warning("Start positions not committed yet", ["kafka.group": group, "kafka.error": "\(failure)"])
+        return false
+    }
+
+    /// Gives back what `.revoking` asked for, and frees its slots. With `commit`, what was stored is committed first;
+    /// that blocks up to `timeout`. It is skipped where the partitions were lost.
+    package func finishRevocation(_ revoked: [Int32], commit: Bool, timeout: Duration = .seconds(2)) {
+        guard let revocation = pendingRevocation else { return }
+        pendingRevocation = nil
+        if commit, !revocation.isLost, unsafe rd_kafka_assignment_lost(client) == 0 {
+            if let failure = commitStored(revoked, milliseconds: timeout.cMilliseconds) {
+                append(.failure(failure))
+            }
+        }
+        if unsafe isCooperative(client) {
+            let list = PartitionList(revocation.partitions)
+            var text = [CChar](repeating: 0, count: 256)
+            let code = unsafe kafka_shim_error_take(
+                rd_kafka_incremental_unassign(client, list.pointer), &text, text.count)
+            if code != RD_KAFKA_RESP_ERR_NO_ERROR { append(.failure(KafkaFailure(code, String(buffer: text)))) }
+        } else {
+            unsafe rd_kafka_assign(client, nil)
+        }
+        slots.remove(Set(revocation.partitions.compactMap { slots.slot(named: $0) }).union(revoked))
+    }
+
+    /// Makes our view of the assignment and the library's agree, for the cases where 2.0.2 loses an assignment without
+    /// a word: then everything is revoked as lost and the group joined again. Call it every few seconds from the
+    /// consumer's thread; takes microseconds, or up to 200 ms while no broker answers.
+    package func checkMembership() {
+        if context.areBrokersDown { probe() }
+        guard hasAssignment, pendingAssignment == nil, pendingRevocation == nil, slots.heldCount > 0 else { return }
+        var list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+        guard unsafe rd_kafka_assignment(client, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else {
+            return
+        }
+        defer { unsafe rd_kafka_topic_partition_list_destroy(list) }
+        guard unsafe list.pointee.cnt == 0 else { return }
+        Log.warning("Kafka assignment lost without notice, joining again", ["kafka.group": group])
+        hasAssignment = false
+        let held = slots.held
+        pendingRevocation = ClientContext.Rebalance(
+            kind: .revoke, partitions: held.map { slots.slots[Int($0)].partition }, isLost: true)
+        append(.revoking(held, isLost: true))
+        unsafe rd_kafka_unsubscribe(client)
+        do { try subscribe() } catch { append(.failure(KafkaFailure(RD_KAFKA_RESP_ERR__STATE, "\(error)"))) }
+    }
+
+    private func probe() {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        guard unsafe rd_kafka_metadata(client, 0, nil, &metadata, 200) == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+        unsafe rd_kafka_metadata_destroy(metadata)
+        context.noteActivity()
+    }
+}
