@@ -7,7 +7,10 @@ import Telemetry
 /// Log lines come from the library's threads, the rest from the thread that polls.
 final class ClientContext: Sendable {
     struct Rebalance: Sendable {
-        enum Kind: Sendable { case assign, revoke, failed(KafkaFailure) }
+        enum Kind: Sendable {
+            case assign, revoke
+            case failed(KafkaFailure)
+        }
         var kind: Kind
         var partitions: [TopicPartition]
         var isLost: Bool
@@ -50,10 +53,12 @@ final class ClientContext: Sendable {
         switch level {
         case ...3:
             Log.error(
-                "Kafka library", ["kafka.facility": facility, "kafka.text": explained(text), "held_back": "\(heldBack)"])
+                "Kafka library",
+                ["kafka.facility": facility, "kafka.text": explained(text), "held_back": "\(heldBack)"])
         case 4:
             Log.warning(
-                "Kafka library", ["kafka.facility": facility, "kafka.text": explained(text), "held_back": "\(heldBack)"])
+                "Kafka library",
+                ["kafka.facility": facility, "kafka.text": explained(text), "held_back": "\(heldBack)"])
         case 5, 6:
             Log.info("Kafka library", ["kafka.facility": facility, "kafka.text": text, "held_back": "\(heldBack)"])
         default:

@@ -48,7 +48,8 @@ extension Consumer {
         for each in found { list.add(each.partition, offset: each.position) }
         let isIncremental = unsafe isCooperative(client)
         var text = [CChar](repeating: 0, count: 256)
-        let code = unsafe isIncremental
+        let code =
+            unsafe isIncremental
             ? kafka_shim_error_take(rd_kafka_incremental_assign(client, list.pointer), &text, text.count)
             : rd_kafka_assign(client, list.pointer)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {

@@ -80,7 +80,8 @@ extension Consumer {
         context.noteActivity()
         for index in unsafe 0..<Int(list.pointee.cnt) {
             let element = unsafe list.pointee.elems[index]
-            guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR, unsafe element.offset >= 0, let name = unsafe element.topic
+            guard unsafe element.err == RD_KAFKA_RESP_ERR_NO_ERROR, unsafe element.offset >= 0,
+                let name = unsafe element.topic
             else { continue }
             let slot = unsafe slots.slot(named: name, element.partition)
             if slot >= 0 { slots.update(slot) { unsafe $0.committed = element.offset } }

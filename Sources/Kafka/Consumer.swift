@@ -1,7 +1,7 @@
 internal import CKafkaShim
 internal import CSystemShim
-package import MarketData
 import Glibc
+package import MarketData
 import Telemetry
 
 /// A member of a consumer group, made for an event loop.

@@ -1,0 +1,91 @@
+internal import CKafkaShim
+
+/// Creates and deletes topics. Every call blocks up to its time limit; one call at a time.
+@safe package final class Admin: @unchecked Sendable {
+    // librdkafka's admin calls are safe from any thread, and nothing else is stored here.
+    private let client: OpaquePointer
+    private let context: ClientContext
+
+    package init(settings: KafkaSettings) throws(KafkaError) {
+        context = ClientContext(saslMechanism: settings.saslMechanism ?? settings.properties["sasl.mechanism"])
+        let configuration = try ClientConfiguration(settings, role: [], context: context)
+        unsafe client = try configuration.makeClient(RD_KAFKA_PRODUCER)
+    }
+
+    deinit { unsafe rd_kafka_destroy(client) }
+
+    /// Creates a topic, or does nothing when it is there.
+    ///
+    /// - Parameters:
+    ///   - partitions: -1 takes the broker's default, as does -1 for `replication`.
+    ///   - configuration: topic settings, for example `retention.ms`.
+    package func createTopic(
+        _ name: String, partitions: Int = -1, replication: Int = -1, configuration: [String: String] = [:],
+        timeout: Duration = .seconds(10)
+    ) throws(KafkaError) {
+        var text = [CChar](repeating: 0, count: 256)
+        let attempt = "create topic \(name)"
+        guard
+            let topic = unsafe rd_kafka_NewTopic_new(name, Int32(partitions), Int32(replication), &text, text.count)
+        else { throw .failed(attempt: attempt, KafkaFailure(RD_KAFKA_RESP_ERR__INVALID_ARG, String(buffer: text))) }
+        defer { unsafe rd_kafka_NewTopic_destroy(topic) }
+        for (name, value) in configuration { unsafe rd_kafka_NewTopic_set_config(topic, name, value) }
+        try unsafe request(attempt, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout: timeout, alsoFine: .topicExists) {
+            options, queue in
+            var one: OpaquePointer? = unsafe topic
+            unsafe rd_kafka_CreateTopics(client, &one, 1, options, queue)
+        } topics: { event, count in
+            unsafe rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count)
+        }
+    }
+
+    /// Deletes a topic and its records; throws when it is not there.
+    package func deleteTopic(_ name: String, timeout: Duration = .seconds(10)) throws(KafkaError) {
+        guard let topic = unsafe rd_kafka_DeleteTopic_new(name) else { return }
+        defer { unsafe rd_kafka_DeleteTopic_destroy(topic) }
+        try unsafe request("delete topic \(name)", RD_KAFKA_ADMIN_OP_DELETETOPICS, timeout: timeout, alsoFine: nil) {
+            options, queue in
+            var one: OpaquePointer? = unsafe topic
+            unsafe rd_kafka_DeleteTopics(client, &one, 1, options, queue)
+        } topics: { event, count in
+            unsafe rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &count)
+        }
+    }
+
+    private func request(
+        _ attempt: String, _ operation: rd_kafka_admin_op_t, timeout: Duration, alsoFine: rd_kafka_resp_err_t?,
+        send: (OpaquePointer?, OpaquePointer?) -> Void,
+        topics: (OpaquePointer?, inout Int) -> UnsafeMutablePointer<OpaquePointer?>?
+    ) throws(KafkaError) {
+        let milliseconds = max(1, timeout.cMilliseconds)
+        let options = unsafe rd_kafka_AdminOptions_new(client, operation)
+        defer { unsafe rd_kafka_AdminOptions_destroy(options) }
+        var text = [CChar](repeating: 0, count: 256)
+        unsafe rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, &text, text.count)
+        // Wait until the controller has done it, not only accepted it.
+        unsafe rd_kafka_AdminOptions_set_operation_timeout(options, milliseconds, &text, text.count)
+        let queue = unsafe rd_kafka_queue_new(client)
+        defer { unsafe rd_kafka_queue_destroy(queue) }
+        unsafe send(options, queue)
+        guard let event = unsafe rd_kafka_queue_poll(queue, milliseconds + 500) else {
+            throw .failed(attempt: attempt, context.lastFailure ?? KafkaFailure(RD_KAFKA_RESP_ERR__TIMED_OUT))
+        }
+        defer { unsafe rd_kafka_event_destroy(event) }
+        var code = unsafe rd_kafka_event_error(event)
+        var words = unsafe rd_kafka_event_error_string(event).map { unsafe String(cString: $0) }
+        var count = 0
+        if code == RD_KAFKA_RESP_ERR_NO_ERROR, let results = unsafe topics(event, &count), count > 0 {
+            code = unsafe rd_kafka_topic_result_error(results[0])
+            words = unsafe rd_kafka_topic_result_error_string(results[0]).map { unsafe String(cString: $0) }
+        }
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR, code != alsoFine else { return }
+        if code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE || code == RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION {
+            throw .unsupported(attempt: attempt)
+        }
+        throw .failed(attempt: attempt, KafkaFailure(code, words))
+    }
+}
+
+extension rd_kafka_resp_err_t {
+    fileprivate static var topicExists: Self { RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS }
+}
