@@ -1,0 +1,103 @@
+/// Everything that can go wrong between us and a Redis, in words that say what to do.
+package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
+    case url(part: String, problem: String)
+    case resolution(host: String, words: String)
+    case connect(endpoint: String, words: String)
+    case connectTimeout(endpoint: String, phase: String, limit: Duration)
+    case tls(TLSProblem)
+    case replyDeadline(Duration)
+    case writeStalled(Duration)
+    case closedByServer
+    case io(words: String)
+    case protocolViolation(String)
+    case replyTooLarge(limit: Int)
+    /// A reply that no command of ours asked for.
+    case surplusReply
+    /// The server refused one of the connection's own commands.
+    case refused(command: String, ReplyError, words: String)
+    case notMaster(role: String)
+    /// The connection's user asked for its end.
+    case poisoned(String)
+    case closed
+    /// A blocking command's answer did not come in its time.
+    case commandTimeout(Duration)
+
+    package enum Advice: Sendable, Equatable {
+        /// It may pass: connect again.
+        case retry
+        /// A person has to change something; connecting again goes on, since that may happen on the server.
+        case tell
+    }
+
+    package var advice: Advice {
+        switch self {
+        case .url, .tls: .tell
+        case .refused(_, let error, _): if case .global = error { .tell } else { .retry }
+        case .resolution, .connect, .connectTimeout, .replyDeadline, .writeStalled, .closedByServer, .io,
+            .protocolViolation, .replyTooLarge, .surplusReply, .notMaster, .poisoned, .closed, .commandTimeout:
+            .retry
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .url(let part, let problem): "redis.url: \(part) \(problem)"
+        case .resolution(let host, let words):
+            "the name \(host) cannot be looked up: \(words); check the host in REDIS_URL"
+        case .connect(let endpoint, let words): "no connection to \(endpoint): \(words); is Redis running there?"
+        case .connectTimeout(let endpoint, let phase, let limit):
+            "\(endpoint): \(phase) took longer than \(limit); is the address right, does a firewall drop packets?"
+        case .tls(let problem): "TLS: \(problem)"
+        case .replyDeadline(let limit): "no reply within \(limit): the server hangs or is overloaded; connecting again"
+        case .writeStalled(let limit): "the server took no byte for \(limit): it hangs; connecting again"
+        case .closedByServer: "the server closed the connection"
+        case .io(let words): "the connection broke: \(words)"
+        case .protocolViolation(let words):
+            "not the Redis protocol: \(words); is this a Redis port, plain or TLS as set?"
+        case .replyTooLarge(let limit): "a reply takes more than \(limit) bytes"
+        case .surplusReply: "a reply came that no command asked for"
+        case .refused(let command, let error, let words): Self.refusal(command, error, words)
+        case .notMaster(let role): "the server's role is \(role), not master; point REDIS_URL at the master"
+        case .poisoned(let reason): reason
+        case .closed: "closed"
+        case .commandTimeout(let limit): "no answer within \(limit)"
+        }
+    }
+
+    private static func refusal(_ command: String, _ error: ReplyError, _ words: String) -> String {
+        let remedy =
+            switch error {
+            case .global(.wrongPassword): "; check REDIS_USERNAME and REDIS_PASSWORD"
+            case .global(.noAuthentication): "; set REDIS_PASSWORD"
+            case .global(.noPermission): "; let the user do it: ACL SETUSER … +ping +role +info +client|setname +select"
+            case .transient(.loading): "; waiting until it has loaded its data"
+            case .transient, .message: ""
+            }
+        return "\(command) was refused: \(words)\(remedy)"
+    }
+}
+
+/// Why TLS was not agreed on.
+package enum TLSProblem: Error, Sendable, Equatable, CustomStringConvertible {
+    case expired
+    case notYetValid
+    case selfSigned
+    case unknownAuthority
+    case wrongHost(String)
+    case authorityFile(path: String, words: String)
+    case other(String)
+
+    package var description: String {
+        switch self {
+        case .expired: "the server's certificate has expired; renew it on the server"
+        case .notYetValid: "the server's certificate is not valid yet; check the clocks of both machines"
+        case .selfSigned: "the server's certificate is self-signed; give it as REDIS_CA_LOCATION to trust it"
+        case .unknownAuthority:
+            "the server's certificate is signed by an unknown authority; give the authority's as REDIS_CA_LOCATION"
+        case .wrongHost(let host):
+            "the server's certificate is not for \(host); connect by a name in it, or have one made for \(host)"
+        case .authorityFile(let path, let words): "REDIS_CA_LOCATION \(path) cannot be read: \(words)"
+        case .other(let words): "\(words); does the server speak TLS 1.2 or newer on this port?"
+        }
+    }
+}
