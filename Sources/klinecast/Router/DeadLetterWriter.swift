@@ -1,0 +1,181 @@
+import CSystemShim
+import Dispatch
+import Foundation
+import Kafka
+import Router
+import Synchronization
+import Telemetry
+
+/// Writes dead letters to `<topic>.dlq`, on a thread of its own that begins with the first letter.
+///
+/// A letter is tried until it is written: the lane is told each time it was not, and holds the partition. How many are on
+/// their way at once is limited by the lanes.
+final class DeadLetterWriter: DeadLetterSink {
+    /// The headers of a dead letter, beside the record's own.
+    enum Header {
+        static let stage = "klinecast.stage"
+        static let topic = "klinecast.source.topic"
+        static let partition = "klinecast.source.partition"
+        static let offset = "klinecast.source.offset"
+        static let reason = "klinecast.reason"
+        static let detail = "klinecast.detail"
+        static let time = "klinecast.time"
+    }
+
+    /// What a new dead-letter topic is made with: bytes that nobody could use are kept until somebody looks, and a letter
+    /// larger than the broker's usual limit fits, since its record did.
+    private static let topicSettings = ["retention.ms": "-1", "max.message.bytes": "104857600"]
+
+    private struct Job {
+        let letter: DeadLetter
+        let control: LaneControl
+    }
+    private struct Queue {
+        var jobs: [Job] = []
+        var isStarted = false
+        var isStopping = false
+    }
+
+    private let settings: KafkaSettings
+    private let queue = Mutex(Queue())
+    private let wake = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+
+    init(settings: KafkaSettings) {
+        var settings = settings
+        // Above what any source topic lets through: the broker's own limit for the topic decides.
+        settings.properties["message.max.bytes"] = "104857600"
+        self.settings = settings
+    }
+
+    func submit(_ letter: DeadLetter, resultTo control: LaneControl) {
+        let mustStart = queue.withLock { queue in
+            queue.jobs.append(Job(letter: letter, control: control))
+            defer { queue.isStarted = true }
+            return !queue.isStarted
+        }
+        if mustStart { Thread.detachNewThread { self.run() } }
+        wake.signal()
+    }
+
+    /// Ends the thread; letters not written stay unwritten, and their records are read again after the restart.
+    func stop() {
+        let isStarted = queue.withLock { queue in
+            queue.isStopping = true
+            return queue.isStarted
+        }
+        wake.signal()
+        if isStarted { _ = ended.wait(timeout: .now() + .seconds(2)) }
+    }
+
+    // MARK: The thread
+
+    private func run() {
+        system_shim_thread_name("dead-letters")
+        defer { ended.signal() }
+        var session: Session?
+        var waiting: [Job] = []
+        while true {
+            let (new, isStopping) = queue.withLock { queue in
+                defer { queue.jobs.removeAll() }
+                return (queue.jobs, queue.isStopping)
+            }
+            if isStopping { return }
+            waiting += new
+            guard !waiting.isEmpty || session?.isWaiting == true else {
+                wake.wait()
+                continue
+            }
+            do {
+                if session == nil { session = try Session(settings) }
+                waiting = session!.produce(waiting)
+                waiting += session!.poll()
+            } catch {
+                for job in waiting { job.delay("\(error)") }
+                _ = wake.wait(timeout: .now() + .seconds(1))
+            }
+        }
+    }
+
+    /// The clients, and what is on its way with them.
+    private struct Session {
+        let producer: Producer
+        let admin: Admin
+        var knownTopics: Set<String> = []
+        var inFlight: [UInt64: Job] = [:]
+        var nextToken: UInt64 = 0
+        var isWaiting: Bool { !inFlight.isEmpty }
+
+        init(_ settings: KafkaSettings) throws(KafkaError) {
+            // A failure is told to the lane after these ten seconds, and the letter tried again.
+            producer = try Producer(settings: settings, linger: .milliseconds(2), deliveryTimeout: .seconds(10))
+            admin = try Admin(settings: settings)
+        }
+
+        /// Hands letters to the client; those it could not take come back.
+        mutating func produce(_ jobs: [Job]) -> [Job] {
+            var left: [Job] = []
+            for job in jobs {
+                do {
+                    let topic = job.letter.source.topic + RouteTable.deadLetterSuffix
+                    try ensure(topic)
+                    try producer.produce(
+                        topic: topic, key: job.letter.contents.key, value: job.letter.contents.value,
+                        headers: Self.headers(of: job.letter),
+                        timestamp: job.letter.timestamp < 0 ? nil : job.letter.timestamp, token: nextToken)
+                    inFlight[nextToken] = job
+                    nextToken += 1
+                } catch {
+                    if error != .queueFull { job.delay("\(error)") }
+                    left.append(job)
+                }
+            }
+            return left
+        }
+
+        /// Waits for reports, at most 50 ms; failed letters come back.
+        mutating func poll() -> [Job] {
+            var left: [Job] = []
+            for delivery in producer.poll(timeout: .milliseconds(50)) {
+                guard let job = inFlight.removeValue(forKey: delivery.token) else { continue }
+                if let failure = delivery.failure {
+                    job.delay("\(failure)")
+                    left.append(job)
+                } else {
+                    job.control.post(DeadLetterResult(ticket: job.letter.ticket, outcome: .written))
+                }
+            }
+            return left
+        }
+
+        private mutating func ensure(_ topic: String) throws(KafkaError) {
+            guard !knownTopics.contains(topic) else { return }
+            do {
+                try admin.createTopic(topic, partitions: 1, configuration: DeadLetterWriter.topicSettings)
+                knownTopics.insert(topic)
+            } catch .unsupported {
+                // The embedded broker creates it on the first record.
+                knownTopics.insert(topic)
+            }
+        }
+
+        private static func headers(of letter: DeadLetter) -> [(String, [UInt8]?)] {
+            let own: [(String, String)] = [
+                (Header.stage, letter.stage.rawValue),
+                (Header.topic, letter.source.topic),
+                (Header.partition, String(letter.source.partition)),
+                (Header.offset, String(letter.offset)),
+                (Header.reason, letter.reason.rawValue),
+                (Header.detail, letter.detail),
+                (Header.time, Timestamp.text()),
+            ]
+            return letter.contents.headers.map { ($0.name, $0.value) } + own.map { ($0.0, Array($0.1.utf8)) }
+        }
+    }
+}
+
+extension DeadLetterWriter.Job {
+    fileprivate func delay(_ sentence: String) {
+        control.post(DeadLetterResult(ticket: letter.ticket, outcome: .delayed(sentence)))
+    }
+}

@@ -1,0 +1,90 @@
+import Kafka
+import MarketData
+import Router
+import Telemetry
+
+/// A consumer as a lane's source.
+final class KafkaSource: RecordSource {
+    private let consumer: Consumer
+    private var hasSubscribed = false
+
+    init(_ consumer: Consumer) { self.consumer = consumer }
+
+    var readiness: Int32 { consumer.readiness }
+    var hasMore: Bool { consumer.hasMore }
+    var isJoined: Bool { consumer.isJoined && !consumer.areBrokersDown }
+
+    func tend() {
+        if hasSubscribed {
+            consumer.checkMembership()
+        } else {
+            do {
+                try consumer.join(timeout: .seconds(1))
+                hasSubscribed = true
+            } catch {
+                failure = error
+            }
+        }
+    }
+
+    /// Why the group could not be joined; told once as an event.
+    private var failure: KafkaError?
+
+    func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int {
+        unsafe consumer.take(into: records, limit: limit)
+    }
+
+    func release(_ handle: OpaquePointer) { unsafe consumer.release(handle) }
+
+    func contents(of handle: OpaquePointer) -> RecordContents {
+        let copy = unsafe consumer.copy(handle)
+        return RecordContents(
+            key: copy.key, value: copy.value, headers: copy.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+    }
+
+    func nextEvent() -> SourceEvent? {
+        if let failure {
+            self.failure = nil
+            return .failure(code: "join", sentence: "\(failure)", isFatal: !failure.isRetriable && isFatal(failure))
+        }
+        return switch consumer.nextEvent() {
+        case .assigning(let list)?:
+            .assigning(list.map { SourcePartition(topic: $0.topic, partition: $0.partition) })
+        case .revoking(let slots, let isLost)?: .revoking(slots, isLost: isLost)
+        case .positionReset(let slot, let from, let to)?: .positionReset(slot: slot, from: from, to: to)
+        case .failure(let failure)?:
+            .failure(code: failure.name, sentence: "\(failure)", isFatal: failure.isFatal)
+        case nil: nil
+        }
+    }
+
+    /// Only what the client itself calls fatal ends the process: a wrong password may be set right on the broker.
+    private func isFatal(_ error: KafkaError) -> Bool {
+        if case .failed(_, let failure) = error { failure.isFatal } else { true }
+    }
+
+    func assign(_ partitions: [SourcePartition]) throws -> [Router.AssignedPartition] {
+        let wanted = partitions.map { TopicPartition(topic: $0.topic, partition: $0.partition) }
+        return try consumer.assign(wanted).map { found in
+            Router.AssignedPartition(
+                slot: found.slot, source: SourcePartition(topic: found.topic, partition: found.partition),
+                position: found.position, previous: found.previous)
+        }
+    }
+
+    func revoke(_ slots: [Int32], commit: Bool) { consumer.finishRevocation(slots, commit: commit) }
+    func store(_ slot: Int32, nextOffset: Int64) { consumer.store(slot, nextOffset: nextOffset) }
+
+    func commit() -> Bool {
+        guard let failure = consumer.commit(deadline: .seconds(1)) else { return true }
+        Log.warning("Offsets not committed at the end", ["kafka.group": consumer.group, "reason": "\(failure)"])
+        return false
+    }
+
+    func pause(_ slots: [Int32]) { consumer.pause(slots) }
+    func resume(_ slots: [Int32]) { consumer.resume(slots) }
+    func watermarks(_ slot: Int32) -> (low: Int64, high: Int64)? { consumer.watermarks(slot) }
+
+    /// Leaves in good order; at most a second.
+    func close() { consumer.close(deadline: .seconds(1)) }
+}
