@@ -1,0 +1,104 @@
+import Glibc
+import Synchronization
+import Telemetry
+
+/// Ends connections that take too long. The library's own timeout counts from the last byte, so that a byte every few
+/// seconds would keep a connection for ever; these count from the beginning of a phase.
+///
+/// Marked on the server's thread, looked at by `sweep` on another: an entry goes before its socket is closed, so a
+/// number that the system has given to somebody else is never shut down.
+final class ConnectionDeadlines: Sendable {
+    private let limits: ServerLimits
+    private let ends = Mutex<[Int32: Duration]>([:])
+    private let cut = Atomic<UInt64>(0)
+
+    init(limits: ServerLimits) { self.limits = limits }
+
+    var openConnections: Int { ends.withLock { $0.count } }
+    var cutConnections: UInt64 { cut.load(ordering: .relaxed) }
+
+    func connected(_ socket: Int32, now: Duration) { set(socket, now + limits.headerDeadline) }
+    func headersComplete(_ socket: Int32, now: Duration) { set(socket, now + limits.requestDeadline) }
+    func answered(_ socket: Int32, now: Duration) {
+        // A closed connection has no entry any more and must not get one.
+        ends.withLock { ends in
+            if ends[socket] != nil { ends[socket] = now + limits.idleTimeout + limits.headerDeadline }
+        }
+    }
+    func closed(_ socket: Int32) { ends.withLock { _ = $0.removeValue(forKey: socket) } }
+
+    private func set(_ socket: Int32, _ end: Duration) { ends.withLock { $0[socket] = end } }
+
+    /// Shuts down what is past its end; the server's thread then sees it closed.
+    func sweep(now: Duration) {
+        let count = ends.withLock { ends in
+            let late = ends.filter { now >= $0.value }
+            for socket in late.keys {
+                shutdown(socket, Int32(SHUT_RDWR))
+                // Once is enough: the entry itself leaves when the server closes the connection.
+                ends[socket] = .seconds(Int64.max / 2)
+            }
+            return late.count
+        }
+        guard count > 0 else { return }
+        cut.add(UInt64(count), ordering: .relaxed)
+        Log.warning("Slow HTTP connections cut", ["http.connections": String(count)])
+    }
+}
+
+/// The thread that sweeps, about four times a deadline but not more often than each 100 ms.
+@safe final class DeadlineSweeper: Sendable {
+    private let deadlines: ConnectionDeadlines
+    private let tick: Int32
+    private let thread = Mutex<pthread_t?>(nil)
+    /// Closing its writing end wakes the thread and ends it.
+    private let wake: (reading: Int32, writing: Int32)
+
+    init?(_ deadlines: ConnectionDeadlines, limits: ServerLimits) {
+        var ends: [Int32] = [-1, -1]
+        guard unsafe pipe(&ends) == 0 else { return nil }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        wake = (ends[0], ends[1])
+        self.deadlines = deadlines
+        let shortest = min(limits.headerDeadline, limits.requestDeadline)
+        tick = Int32(min(1_000, max(100, shortest / .milliseconds(4))))
+        var started = pthread_t()
+        // The thread owns a reference to this object until it ends.
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        let code = unsafe pthread_create(
+            &started, nil,
+            { context in
+                guard let context = unsafe context else { return nil }
+                unsafe Unmanaged<DeadlineSweeper>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, context)
+        guard code == 0 else {
+            unsafe Unmanaged<DeadlineSweeper>.fromOpaque(context).release()
+            close(ends[0])
+            close(ends[1])
+            return nil
+        }
+        thread.withLock { $0 = started }
+    }
+
+    private func run() {
+        ThreadName.set("http-deadlines")
+        while true {
+            var event = pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0)
+            if unsafe poll(&event, 1, tick) > 0 { return }
+            deadlines.sweep(now: LogWriter.monotonic())
+        }
+    }
+
+    /// Returns when the thread has ended. Once.
+    func stop() {
+        let started = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        guard let started else { return }
+        close(wake.writing)
+        pthread_join(started, nil)
+        close(wake.reading)
+    }
+}
