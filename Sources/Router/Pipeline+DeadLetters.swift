@@ -66,6 +66,7 @@ extension Pipeline {
     private mutating func delay(
         _ ticket: DeadLetterTicket, _ partition: UnsafeMutablePointer<Partition>, _ sentence: String
     ) {
+        if snapshot.deadLetterFailure != sentence { status.note("dead_letter", sentence) }
         snapshot.deadLetterFailure = sentence
         guard unsafe !partition.pointee.isWaiting else { return }
         unsafe partition.pointee.isWaiting = true

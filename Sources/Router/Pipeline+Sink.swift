@@ -6,6 +6,9 @@ extension Pipeline {
     /// Lets the connection take its next step and notices when it is another one.
     mutating func followSink(_ now: ContinuousClock.Instant) {
         sink.advance(now: now)
+        if sink.isReady != snapshot.isSinkReady || (!sink.isReady && sink.failureSentence != snapshot.sinkFailure) {
+            noteSink()
+        }
         if sink.generation != sinkGeneration {
             if sinkGeneration != 0 { snapshot.counters.reconnects += 1 }
             sinkGeneration = sink.generation
@@ -19,6 +22,19 @@ extension Pipeline {
         // Another process of the server than the one we filled: its memory may be empty.
         if !serverRun.isEmpty { interlude.nextChannel = settings.sinks.contains(.last) ? 0 : nil }
         serverRun = sink.serverRun
+    }
+
+    /// The connection came, went, or failed in another way than before.
+    private mutating func noteSink() {
+        let isReady = sink.isReady
+        snapshot.isSinkReady = isReady
+        snapshot.sinkFailure = isReady ? nil : sink.failureSentence
+        if isReady {
+            Log.info("Redis is ready", ["lane": lane.rawValue])
+        } else if let sentence = snapshot.sinkFailure {
+            status.note("redis", sentence)
+            Log.warning("Redis is not ready", ["lane": lane.rawValue, "reason": sentence])
+        }
     }
 
     // MARK: Sending

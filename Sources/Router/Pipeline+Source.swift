@@ -32,6 +32,7 @@ extension Pipeline {
         case .failure(let code, let sentence, let isFatal):
             snapshot.counters.sourceFailures += 1
             snapshot.sourceFailure = sentence
+            status.note(code, sentence)
             if isFatal {
                 Log.error("Kafka consumer failed for good", ["kafka.error": code, "reason": sentence])
                 snapshot.fatal = sentence
@@ -61,6 +62,7 @@ extension Pipeline {
         } catch {
             // Brokers that do not answer now: nothing is lost by asking again.
             snapshot.sourceFailure = String(describing: error)
+            status.note("assign", String(describing: error))
             assignAgainAt = now + .milliseconds(500)
             Log.warning(
                 "Partitions could not be taken over", ["lane": lane.rawValue, "reason": String(describing: error)])

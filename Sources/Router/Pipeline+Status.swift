@@ -8,9 +8,7 @@ extension Pipeline {
         snapshot.beat = now
         snapshot.isJoined = source.isJoined
         if snapshot.isJoined, toAssign == nil { snapshot.sourceFailure = nil }
-        snapshot.isSinkReady = sink.isReady
         snapshot.lastAnswer = sink.lastAnswer
-        snapshot.sinkFailure = sink.isReady ? nil : sink.failureSentence
         snapshot.unwrittenDeadLetters = unwritten
         snapshot.lastCacheBytes = encoder.channels.keptBytes
         snapshot.lastCacheUnkept = encoder.channels.unkept

@@ -35,15 +35,25 @@ package struct MetricsPage {
     package mutating func histogram(
         _ name: String, _ help: StaticString, _ snapshot: LatencySnapshot, _ labels: Labels = [:]
     ) {
+        let bounds = LatencyHistogram.boundsNanoseconds.map { Double($0) / 1e9 }
+        histogram(name, help, bounds: bounds, counts: snapshot.counts, sumSeconds: snapshot.sumSeconds, labels)
+    }
+
+    /// The same from counts a bucket, one more of them than bounds (in seconds): the last is the rest.
+    package mutating func histogram(
+        _ name: String, _ help: StaticString, bounds: [Double], counts: [some BinaryInteger], sumSeconds: Double,
+        _ labels: Labels = [:]
+    ) {
         precondition(name.hasSuffix("_seconds"), "a histogram of latencies is in seconds: \(name)")
-        var cumulative: UInt64 = 0
-        for (bound, count) in zip(LatencyHistogram.boundsNanoseconds, snapshot.counts) {
-            cumulative += count
-            sample(name, "histogram", help, name + "_bucket", labels, Self.number(Double(bound) / 1e9), String(cumulative))
+        var cumulative = 0
+        for (bound, count) in zip(bounds, counts) {
+            cumulative += Int(count)
+            sample(name, "histogram", help, name + "_bucket", labels, Self.number(bound), String(cumulative))
         }
-        sample(name, "histogram", help, name + "_bucket", labels, "+Inf", String(snapshot.count))
-        sample(name, "histogram", help, name + "_sum", labels, nil, Self.number(snapshot.sumSeconds))
-        sample(name, "histogram", help, name + "_count", labels, nil, String(snapshot.count))
+        let total = counts.reduce(0) { $0 + Int($1) }
+        sample(name, "histogram", help, name + "_bucket", labels, "+Inf", String(total))
+        sample(name, "histogram", help, name + "_sum", labels, nil, Self.number(sumSeconds))
+        sample(name, "histogram", help, name + "_count", labels, nil, String(total))
     }
 
     package var bytes: [UInt8] {

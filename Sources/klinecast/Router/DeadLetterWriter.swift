@@ -29,6 +29,10 @@ final class DeadLetterWriter: DeadLetterSink {
     private struct Job {
         let letter: DeadLetter
         let control: LaneControl
+
+        func delay(_ sentence: String) {
+            control.post(DeadLetterResult(ticket: letter.ticket, outcome: .delayed(sentence)))
+        }
     }
     private struct Queue {
         var jobs: [Job] = []
@@ -71,7 +75,7 @@ final class DeadLetterWriter: DeadLetterSink {
     // MARK: The thread
 
     private func run() {
-        system_shim_thread_name("dead-letters")
+        unsafe system_shim_thread_name("dead-letters")
         defer { ended.signal() }
         var session: Session?
         var waiting: [Job] = []
@@ -159,7 +163,7 @@ final class DeadLetterWriter: DeadLetterSink {
             }
         }
 
-        private static func headers(of letter: DeadLetter) -> [(String, [UInt8]?)] {
+        private static func headers(of letter: DeadLetter) -> [(name: String, value: [UInt8])] {
             let own: [(String, String)] = [
                 (Header.stage, letter.stage.rawValue),
                 (Header.topic, letter.source.topic),
@@ -167,15 +171,9 @@ final class DeadLetterWriter: DeadLetterSink {
                 (Header.offset, String(letter.offset)),
                 (Header.reason, letter.reason.rawValue),
                 (Header.detail, letter.detail),
-                (Header.time, Timestamp.text()),
+                (Header.time, Timestamp.iso8601(Timestamp.now())),
             ]
-            return letter.contents.headers.map { ($0.name, $0.value) } + own.map { ($0.0, Array($0.1.utf8)) }
+            return letter.contents.headers.map { ($0.name, $0.value ?? []) } + own.map { ($0.0, Array($0.1.utf8)) }
         }
-    }
-}
-
-extension DeadLetterWriter.Job {
-    fileprivate func delay(_ sentence: String) {
-        control.post(DeadLetterResult(ticket: letter.ticket, outcome: .delayed(sentence)))
     }
 }

@@ -1,0 +1,162 @@
+import CSystemShim
+import Configuration
+import Foundation
+import HTTP
+import Kafka
+import Redis
+import Router
+import Synchronization
+import Telemetry
+
+/// The router's parts, wired: two lanes on threads of their own, the dead letters, and HTTP.
+final class RouterService: Sendable {
+    private let lanes: [LaneThread]
+    private let deadLetters: DeadLetterWriter
+    private let server: HTTP.Server
+    /// Holds the lock on this member's name as long as the router lives.
+    private let identity: InstanceIdentity
+    let address: String
+
+    /// Starts everything; nothing runs when it throws.
+    init(_ settings: Settings) throws {
+        identity = try InstanceIdentity(folder: settings.process.stateFolder, role: "router")
+        let pipeline = try PipelineSettings(settings)
+        let kafka = Kafka.KafkaSettings(settings)
+        let redis = Redis.RedisSettings(settings)
+        deadLetters = DeadLetterWriter(settings: kafka)
+        let journal = ErrorJournal()
+        let statuses = Lane.allCases.map { LaneStatus(lane: $0, journal: journal) }
+        let pages = RouterPages(
+            lanes: statuses, settings: settings, journal: journal, libraries: Libraries.versions, started: .now,
+            startedAt: Timestamp.seconds())
+        let metrics = HTTPMetrics()
+        var limits = ServerLimits()
+        limits.connections = settings.http.connections
+        let listen = settings.router.address
+        server = try HTTP.Server(
+            host: listen.host, port: listen.port, setting: "ROUTER_ADDR",
+            routes: pages.routes(metrics: metrics, version: Version.number),
+            hosts: .standard(listeningOn: listen.host, allowed: settings.http.allowedHosts), metrics: metrics,
+            limits: limits)
+        address = server.address
+        var lanes: [LaneThread] = []
+        for status in statuses {
+            var redis = redis
+            redis.clientName = "klinecast-\(status.lane.rawValue)"
+            let consumer = LaneConsumer(
+                settings: kafka, group: Self.group(settings, status.lane), instance: identity.identifier,
+                subscription: pipeline.routes.subscription(status.lane), start: Kafka.StartPosition(settings.router.start),
+                sessionTimeout: settings.kafka.sessionTimeout)
+            lanes.append(
+                LaneThread(
+                    status: status, settings: pipeline, consumer: consumer, redis: redis, deadLetters: deadLetters))
+        }
+        self.lanes = lanes
+        do {
+            for lane in lanes { try lane.start() }
+        } catch {
+            stop(.now)
+            server.stop()
+            throw error
+        }
+    }
+
+    /// Each lane is a group of its own: a rebalance of the candles never touches the orders.
+    static func group(_ settings: Settings, _ lane: Lane) -> String {
+        let group = settings.kafka.groupIdentifier
+        return lane == .market ? group : "\(group).\(lane.rawValue)"
+    }
+
+    func stop(_ stop: LaneControl.Stop) {
+        for lane in lanes { lane.control.stop(stop) }
+    }
+
+    /// Waits for the lanes' end, then ends the rest; why a lane ended by itself, if one did.
+    func waitForEnd() -> String? {
+        var fatal: String?
+        for lane in lanes {
+            fatal = lane.waitForEnd() ?? fatal
+            // One lane alone is no router.
+            if fatal != nil { stop(.drain) }
+        }
+        deadLetters.stop()
+        server.stop()
+        return fatal
+    }
+}
+
+/// What a lane's consumer is made from, on the lane's own thread.
+struct LaneConsumer: Sendable {
+    let settings: Kafka.KafkaSettings
+    let group: String
+    let instance: String
+    let subscription: [String]
+    let start: Kafka.StartPosition
+    let sessionTimeout: Duration
+
+    func make() throws -> Consumer {
+        try Consumer(
+            settings: settings, group: group, instanceID: instance, subscription: subscription, start: start,
+            sessionTimeout: sessionTimeout)
+    }
+}
+
+/// One lane's thread.
+final class LaneThread: Sendable {
+    let control = LaneControl()
+    let status: LaneStatus
+    private let settings: PipelineSettings
+    private let consumer: LaneConsumer
+    private let redis: Redis.RedisSettings
+    private let deadLetters: DeadLetterWriter
+    private let begun = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+    private let problem = Mutex<(any Error)?>(nil)
+
+    init(
+        status: LaneStatus, settings: PipelineSettings, consumer: LaneConsumer, redis: Redis.RedisSettings,
+        deadLetters: DeadLetterWriter
+    ) {
+        self.status = status
+        self.settings = settings
+        self.consumer = consumer
+        self.redis = redis
+        self.deadLetters = deadLetters
+    }
+
+    /// Returns once the lane runs; throws what its consumer refused, a bad property for example.
+    func start() throws {
+        Thread.detachNewThread { [self] in
+            unsafe system_shim_thread_name("lane-\(status.lane.rawValue)")
+            run()
+            ended.signal()
+        }
+        begun.wait()
+        if let problem = problem.withLock({ $0 }) { throw problem }
+    }
+
+    private func run() {
+        let source: KafkaSource
+        do {
+            source = KafkaSource(try consumer.make())
+        } catch {
+            problem.withLock { $0 = error }
+            begun.signal()
+            return
+        }
+        let sink = RedisSink(redis)
+        var pipeline = Pipeline(
+            lane: status.lane, settings: settings, source: source, sink: sink, deadLetters: deadLetters,
+            control: control, status: status)
+        begun.signal()
+        pipeline.run()
+        sink.close()
+        source.close()
+    }
+
+    /// Why the lane ended by itself; `nil` after a stop.
+    func waitForEnd() -> String? {
+        ended.wait()
+        return status.snapshot.fatal
+    }
+}

@@ -1,0 +1,69 @@
+import Configuration
+import Kafka
+import MarketData
+import Redis
+import Router
+
+extension Kafka.KafkaSettings {
+    init(_ settings: Settings) {
+        let kafka = settings.kafka
+        self.init(brokers: kafka.bootstrapServers)
+        securityProtocol = kafka.securityProtocol
+        if kafka.saslUsername != nil { saslMechanism = kafka.saslMechanism }
+        saslUsername = kafka.saslUsername
+        saslPassword = kafka.saslPassword.map { KafkaPassword($0.revealed) }
+        certificateAuthorities = kafka.sslCertificateAuthorities
+        properties = kafka.properties
+    }
+}
+
+extension Redis.RedisSettings {
+    init(_ settings: Settings) {
+        let redis = settings.redis
+        let url = redis.endpoint
+        self.init(endpoint: .tcp(host: url.host, port: url.port))
+        usesTLS = url.usesTLS
+        authorityLocation = redis.certificateAuthorities
+        username = url.username
+        password = url.password.map { Redis.Secret($0.revealed) }
+        database = url.database ?? 0
+        replyDeadline = redis.replyDeadline
+    }
+}
+
+extension Kafka.StartPosition {
+    init(_ start: Configuration.StartPosition) {
+        self =
+            switch start {
+            case .ago(let duration): .recent(duration)
+            case .earliest: .earliest
+            case .time(let milliseconds): .time(milliseconds)
+            }
+    }
+}
+
+extension PipelineSettings {
+    init(_ settings: Settings) throws {
+        let router = settings.router
+        self.init(routes: try RouteTable(settings))
+        sinks = router.sinks.reduce(into: Sinks()) { sinks, sink in
+            switch sink {
+            case .publish: sinks.insert(.publish)
+            case .last: sinks.insert(.last)
+            case .stream: sinks.insert(.stream)
+            }
+        }
+        hasEnvelope = router.hasEnvelope
+        sharded = settings.redis.isSharded
+        streamMaximum = router.streamMaximumLength
+        lastCacheBytes = router.lastCacheBytes
+        limits = BatchLimits(
+            messages: settings.redis.batchMessages, bytes: settings.redis.batchBytes,
+            messageBytes: router.messageMaximumBytes, window: settings.redis.windowBatches)
+        pauseAfter = settings.kafka.stallPause
+        // The commit and the group's own leave come after it, within the same limit.
+        drainLimit = settings.process.drainDeadline * 0.7
+        // Answered well before the group would count us as gone.
+        revocationLimit = min(.seconds(3), settings.kafka.sessionTimeout * 0.3)
+    }
+}
