@@ -31,6 +31,7 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
 
     package var advice: Advice {
         switch self {
+        case .tls(.other): .retry
         case .url, .tls: .tell
         case .refused(_, let error, _): if case .global = error { .tell } else { .retry }
         case .resolution, .connect, .connectTimeout, .replyDeadline, .writeStalled, .closedByServer, .io,

@@ -110,7 +110,11 @@ import Glibc
             at += 1
         }
         guard at < end else { return .unfinished }
-        guard at > start + 1, unsafe base.load(fromByteOffset: at, as: UInt8.self) == 13 else { return .other }
+        // A leading zero is no integer to hiredis.
+        let isZeroLed = value < 10 && at > start + 2
+        guard at > start + 1, !isZeroLed, unsafe base.load(fromByteOffset: at, as: UInt8.self) == 13 else {
+            return .other
+        }
         guard at + 1 < end else { return .unfinished }
         guard unsafe base.load(fromByteOffset: at + 1, as: UInt8.self) == 10 else { return .other }
         start = at + 2
