@@ -39,6 +39,8 @@
     private var open = 0
     /// Since when the socket has taken nothing of what waits.
     private var stalledSince: Instant?
+    /// When a reply was taken last.
+    private var answeredAt: Instant
     /// When the last attempt to read found that there was no more.
     private var emptiedAt: Instant?
     private var isDrained = false
@@ -78,6 +80,7 @@
         reader = ReplyReader(limit: settings.replyLimit)
         outstanding = OutstandingCommands(deadline: settings.replyDeadline, now: now)
         latest = now
+        answeredAt = now
     }
 
     package var phase: ConnectionState.Phase { machine.phase }
@@ -103,7 +106,7 @@
     /// When `advance` is to be called at the latest; `nil`: never, for a closed one.
     package var nextDeadline: Instant? {
         guard var deadline = machine.deadline else { return nil }
-        if let oldest = outstanding.oldest { deadline = min(deadline, oldest + settings.replyDeadline) }
+        if let replyDue { deadline = min(deadline, replyDue) }
         if let stalledSince { deadline = min(deadline, stalledSince + settings.replyDeadline) }
         return deadline
     }
@@ -188,10 +191,10 @@
     package func nextReply() -> Reply? {
         while isReady {
             guard let reply = readReply() else {
-                isExhausted = true
                 checkReplyDeadline()
                 return nil
             }
+            answeredAt = latest
             if isListening, outstanding.next != .role {
                 guard Self.isPong(reply), outstanding.next == .ping else { return reply }
             }
@@ -213,6 +216,7 @@
         guard limit > 0 else { return 0 }
         let count = unsafe reader.integers(into: UnsafeMutableBufferPointer(rebasing: target[..<limit]))
         outstanding.answeredCaller(count)
+        if count > 0 { answeredAt = latest }
         return count
     }
 
@@ -394,6 +398,12 @@ extension Connection {
                 _ = flushOwn(now)
             }
         }
+        // Bytes behind the last answer belong to nobody: `nextReply` finds that out.
+        if isReady {
+            hasNews = reader.hasUnread
+            isExhausted = !hasNews
+            answeredAt = now
+        }
     }
 
     /// What is due on a ready connection: own bytes, and both deadlines.
@@ -402,21 +412,28 @@ extension Connection {
         if let stalledSince, now - stalledSince >= settings.replyDeadline {
             return fail(.writeStalled(settings.replyDeadline), now)
         }
-        guard let oldest = outstanding.oldest, now - oldest >= settings.replyDeadline, isExhausted else { return }
+        guard let replyDue, now >= replyDue, isExhausted else { return }
         // Replies may lie in the socket: only an attempt to read at this moment tells. The caller takes what comes.
         hasNews = receive(now: now)
     }
 
-    /// The oldest command is too old, and its reply was not there when the socket had nothing more to give.
+    /// When the reply to the oldest command is late: counted from its writing, or from the reply before it, so that a
+    /// server that works through a long backlog is not taken for a hung one.
+    private var replyDue: Instant? {
+        outstanding.oldest.map { max($0, answeredAt) + settings.replyDeadline }
+    }
+
+    /// The reply is late, and was not there when the socket had nothing more to give.
     private func checkReplyDeadline() {
-        guard isReady, let emptiedAt, let oldest = outstanding.oldest, emptiedAt - oldest >= settings.replyDeadline
-        else { return }
+        guard isReady, let emptiedAt, let replyDue, emptiedAt >= replyDue else { return }
         fail(.replyDeadline(settings.replyDeadline), latest)
     }
 
     private func readReply() -> Reply? {
         do {
-            return try reader.next()
+            if let reply = try reader.next() { return reply }
+            isExhausted = true
+            return nil
         } catch {
             fail(error, latest)
             return nil

@@ -21,7 +21,8 @@ package struct RedisSettings: Sendable {
     package var database = 0
     /// Shown by CLIENT LIST; no blank or line end in it.
     package var clientName: String?
-    /// The oldest command without a reply may be this old. A hung server is noticed this long after the next role check.
+    /// The oldest command without a reply may wait this long, counted from its writing or the reply before it. A hung
+    /// server is noticed this long after the next role check.
     package var replyDeadline: Duration = .seconds(3)
     /// For looking the name up, for each address to connect to, and for the TLS handshake, each.
     package var connectTimeout: Duration = .seconds(3)

@@ -12,7 +12,7 @@ import Testing
         defer { proxy.end() }
         var random = SeededRandom(seed)
         var settings = RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: proxy.port))
-        settings.roleCheckInterval = .milliseconds(3)
+        settings.roleCheckInterval = .milliseconds(1)
         let rig = ConnectionRig(settings)
         try rig.ready()
         var expected: [ReplyTree] = []
@@ -49,7 +49,7 @@ import Testing
         }
         #expect(rig.replies == expected)
         let sent = String(decoding: proxy.recorded(.toServer), as: UTF8.self)
-        #expect(sent.components(separatedBy: "$4\r\nROLE\r\n").count > 5, "probes went between the commands")
+        #expect(sent.components(separatedBy: "$4\r\nROLE\r\n").count > 3, "probes went between the commands")
         #expect(rig.connection.inFlight == 0)
     }
 
@@ -201,22 +201,22 @@ import Testing
             (.raw(":1\r\n:2\r\n"), .surplusReply),
             (.raw("HTTP/1.1 400\r\n"), .protocolViolation("")),
             (.raw("$2147483647\r\n"), .replyTooLarge(limit: 64 << 20)),
-            (.raw("$10\r\nabc"), .replyDeadline(.milliseconds(400))),
-            (.silence, .replyDeadline(.milliseconds(400))),
+            (.raw("$10\r\nabc"), .replyDeadline(.milliseconds(900))),
+            (.silence, .replyDeadline(.milliseconds(900))),
             (.close, .closedByServer),
         ]
         for (answer, expected) in cases {
             let server = try FakeRedis([answer])
             defer { server.end() }
             var settings = try RedisURL.parse(server.url)
-            settings.replyDeadline = .milliseconds(400)
+            settings.replyDeadline = .milliseconds(900)
             // Otherwise the probe's answer would end the half reply.
             settings.roleCheckInterval = .seconds(60)
             let rig = ConnectionRig(settings)
             try rig.ready()
             let generation = rig.connection.generation
             try rig.write([["PUBLISH", "a", "b"]])
-            try rig.run("the failure after \(answer)") { rig.connection.lastFailure != nil }
+            try rig.run("the failure after \(answer)") { !rig.connection.isReady }
             switch (rig.connection.lastFailure?.error, expected) {
             case (.protocolViolation, .protocolViolation): break
             case (let error, _): #expect(error == expected)
