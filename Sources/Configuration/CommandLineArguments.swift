@@ -89,7 +89,9 @@ package struct CommandLineArguments: Sendable, Equatable {
         let name = parts.first.map(String.init) ?? ""
         let attached = parts.count > 1 ? String(parts[1]) : nil
         let shown = "--\(name)"
-        if argument.hasPrefix("--"), let flag = (command.flags + CommandDescription.common).first(where: { $0.name == name }) {
+        if argument.hasPrefix("--"),
+            let flag = (command.flags + CommandDescription.common).first(where: { $0.name == name })
+        {
             if flags[name] != nil { return .repeatedFlag(flag: shown) }
             if let valueName = flag.valueName {
                 guard let value = attached ?? rest.popFirst() else {

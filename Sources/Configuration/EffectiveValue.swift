@@ -30,3 +30,9 @@ extension Settings {
         }.joined()
     }
 }
+
+/// Printed or reflected, settings hide their secrets too.
+extension Settings: CustomStringConvertible, CustomReflectable {
+    package var description: String { effectiveText }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -86,7 +86,8 @@ package enum OptionKind: Sendable, Equatable {
             var addresses: [Address] = []
             for item in items { addresses.append(try Address(parsing: item)) }
             return .addresses(addresses)
-        case .boolean, .integer, .duration, .byteCount, .text, .path, .choice, .address, .secret, .redisURL, .start, .map,
+        case .boolean, .integer, .duration, .byteCount, .text, .path, .choice, .address, .secret, .redisURL, .start,
+            .map,
             .routes:
             throw ValueFault("must be one value (\(shape)), not a list")
         }

@@ -31,7 +31,8 @@ package enum OptionValue: Sendable, Equatable {
         case .start(let start): start.description
         case .map(let map):
             map.sorted { $0.key < $1.key }
-                .map { "\($0.key)=\(Secret.isSecret(property: $0.key) ? Secret.mask : $0.value)" }.joined(separator: ",")
+                .map { "\($0.key)=\(Secret.isSecret(property: $0.key) ? Secret.mask : $0.value)" }.joined(
+                    separator: ",")
         case .routes(let rules): rules.map(\.description).joined(separator: "; ")
         }
     }

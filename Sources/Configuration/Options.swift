@@ -23,7 +23,8 @@ package enum Options {
             "kafka.group_id", .text, default: "klinecast", environment: ["KAFKA_GROUP_ID"], flag: "kafka-group-id",
             "Consumer group of the market data; the trade lane is <group>.trade, the persister <group>.persister."),
         Option(
-            "kafka.security_protocol", .choice(["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), default: "plaintext",
+            "kafka.security_protocol", .choice(["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]),
+            default: "plaintext",
             environment: ["KAFKA_SECURITY_PROTOCOL"], flag: "kafka-security-protocol",
             "How connections to Kafka are secured."),
         Option(
@@ -40,13 +41,15 @@ package enum Options {
         Option(
             "kafka.session_timeout", .duration(.seconds(6) ... .seconds(300)), default: "15s",
             environment: ["KAFKA_SESSION_TIMEOUT"], flag: "kafka-session-timeout",
-            "How long the group waits for a vanished member before it gives its partitions away; a restart should take less."),
+            "How long the group waits for a vanished member before it gives its partitions away; a restart should take less."
+        ),
         Option(
             "kafka.stall_pause", .duration(.seconds(1) ... .seconds(240)), default: "60s",
             environment: ["KAFKA_STALL_PAUSE"], flag: "kafka-stall-pause",
             "After this long without room in Redis the partitions are paused; until then what was fetched stays ready."),
         Option(
-            "kafka.properties", .map, "Any other librdkafka property, as name: value; it wins over the built-in choice."),
+            "kafka.properties", .map, "Any other librdkafka property, as name: value; it wins over the built-in choice."
+        ),
     ]
 
     private static let redis: [Option] = [
@@ -109,7 +112,8 @@ package enum Options {
             "router.channel_prefix", .text, default: "roottrading", environment: ["CHANNEL_PREFIX"],
             flag: "channel-prefix", "First part of every channel and key."),
         Option(
-            "router.legacy_channels", .boolean, default: "off", environment: ["LEGACY_CHANNELS"], flag: "legacy-channels",
+            "router.legacy_channels", .boolean, default: "off", environment: ["LEGACY_CHANNELS"],
+            flag: "legacy-channels",
             "Also publish 1h and 1d candles on the channel without a timeframe."),
         Option(
             "router.envelope", .choice(["json", "none"]), default: "json", environment: ["ENVELOPE"], flag: "envelope",
@@ -133,7 +137,8 @@ package enum Options {
             "Whether the router also runs the persister."),
         Option(
             "router.metrics_series", .integer(0...100_000), default: "200", environment: ["ROUTER_METRICS_SERIES"],
-            flag: "metrics-series", "Series a metric has by topic or symbol at most; the smaller ones are summed as other."),
+            flag: "metrics-series",
+            "Series a metric has by topic or symbol at most; the smaller ones are summed as other."),
         Option(
             "router.routes", .routes,
             "Rules before the built-in ones: match (regular expression), channel (template), lane, data_type."),
@@ -154,11 +159,12 @@ package enum Options {
             "Where clients begin; the embedded brokers listen on ports of their own choice."),
         Option(
             "http.connections", .integer(8...65_536), default: "1024", environment: ["HTTP_CONNECTIONS"],
-            flag: "http-connections", "Connections at once; further ones are closed."),
+            flag: "http-connections", "Connections at once; further ones wait until one ends."),
         Option(
             "http.allowed_hosts", .list, environment: ["HTTP_ALLOWED_HOSTS"], flag: "http-allowed-hosts",
             "Names a request's Host may hold. Without it: on a loopback address the loopback names, elsewhere any."),
-        Option("control.token", .secret, environment: ["CONTROL_TOKEN"], "Bearer token of requests that change something."),
+        Option(
+            "control.token", .secret, environment: ["CONTROL_TOKEN"], "Bearer token of requests that change something."),
         Option(
             "control.open", .boolean, default: "off", environment: ["CONTROL_OPEN"], flag: "control-open",
             "Allow changes without a token on an address that others reach."),

@@ -26,16 +26,19 @@ enum SettingsCheck {
             refuse(name, "Redis Sentinel is not built yet; unset \(variable) and set REDIS_URL to the master")
         }
         if settings.boolean("redis.cluster") {
-            refuse("redis.cluster", "Redis Cluster is not built yet; unset REDIS_CLUSTER and set REDIS_URL to one server")
+            refuse(
+                "redis.cluster", "Redis Cluster is not built yet; unset REDIS_CLUSTER and set REDIS_URL to one server")
         }
         if settings.kafka.securityProtocol.hasPrefix("sasl") {
             if settings.kafka.saslUsername == nil {
-                refuse("kafka.sasl_username", "is needed with \(settings.kafka.securityProtocol); set KAFKA_SASL_USERNAME")
+                refuse(
+                    "kafka.sasl_username", "is needed with \(settings.kafka.securityProtocol); set KAFKA_SASL_USERNAME")
             }
             if settings.kafka.saslPassword == nil {
                 refuse(
                     "kafka.sasl_password",
-                    "is needed with \(settings.kafka.securityProtocol); set KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE")
+                    "is needed with \(settings.kafka.securityProtocol); set KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE"
+                )
             }
         }
         for property in settings.kafka.properties.keys.sorted() {

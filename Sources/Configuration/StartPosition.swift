@@ -41,12 +41,14 @@ package enum StartPosition: Sendable, Equatable, CustomStringConvertible {
         func has(_ character: Unicode.Scalar, at index: Int) -> Bool {
             index < bytes.count && UInt32(bytes[index]) == character.value
         }
-        guard let year = number(0, 4), has("-", at: 4), let month = number(5, 2), has("-", at: 7), let day = number(8, 2),
+        guard let year = number(0, 4), has("-", at: 4), let month = number(5, 2), has("-", at: 7),
+            let day = number(8, 2),
             (1970...2999).contains(year), (1...12).contains(month), (1...daysIn(month, of: year)).contains(day)
         else { return nil }
         let midnight = Int64(daysSince1970(year, month, day)) * 86_400_000
         if bytes.count == 10 { return midnight }
-        guard has("T", at: 10) || has(" ", at: 10), let hour = number(11, 2), has(":", at: 13), let minute = number(14, 2),
+        guard has("T", at: 10) || has(" ", at: 10), let hour = number(11, 2), has(":", at: 13),
+            let minute = number(14, 2),
             has(":", at: 16), let second = number(17, 2), hour < 24, minute < 60, second < 60
         else { return nil }
         var index = 19

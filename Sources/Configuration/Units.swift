@@ -2,7 +2,8 @@ extension Duration {
     /// A whole number and a unit: `250ms`, `60s`, `5m`, `2h`, `1d`. At most a hundred years.
     package init?(parsing text: String) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        guard !digits.isEmpty, let number = Int64(digits), let milliseconds = Self.units[text.dropFirst(digits.count).trimmed]
+        guard !digits.isEmpty, let number = Int64(digits),
+            let milliseconds = Self.units[text.dropFirst(digits.count).trimmed]
         else { return nil }
         let (total, overflow) = number.multipliedReportingOverflow(by: milliseconds)
         guard !overflow, total <= 100 * 365 * 86_400_000 else { return nil }
@@ -45,7 +46,8 @@ package enum ByteCount {
 
     /// The shortest text that `parse` reads back as the same number.
     package static func text(_ bytes: Int) -> String {
-        for (unit, size) in [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)] where bytes >= size && bytes % size == 0 {
+        for (unit, size) in [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)] where bytes >= size && bytes % size == 0
+        {
             return "\(bytes / size)\(unit)"
         }
         return "\(bytes)"

@@ -56,7 +56,9 @@ struct YamlNode: Equatable {
                 result = .failure(error)
             }
         }
-        guard let result else { throw ConfigurationError([.unreadable(path: path, reason: "no memory for the parser")]) }
+        guard let result else {
+            throw ConfigurationError([.unreadable(path: path, reason: "no memory for the parser")])
+        }
         return try result.get()
     }
 
@@ -68,7 +70,8 @@ struct YamlNode: Equatable {
     /// An event as a value, so that libyaml's memory is freed where it was taken.
     private struct Event {
         enum Kind: Equatable {
-            case streamStart, streamEnd, documentStart, documentEnd, mappingStart, mappingEnd, sequenceStart, sequenceEnd
+            case streamStart, streamEnd, documentStart, documentEnd, mappingStart, mappingEnd, sequenceStart,
+                sequenceEnd
             case scalar(String, isPlain: Bool)
             case alias
         }
@@ -135,7 +138,8 @@ struct YamlNode: Equatable {
             content = isPlain && ["", "~", "null", "Null", "NULL"].contains(text) ? .null : .scalar(text)
         case .sequenceStart: content = .sequence(try readSequence(depth: depth))
         case .mappingStart: content = .mapping(try readMapping(depth: depth))
-        case .alias: throw fault("aliases (*name) are not read; write the value out", line: event.line, column: event.column)
+        case .alias:
+            throw fault("aliases (*name) are not read; write the value out", line: event.line, column: event.column)
         case .streamStart, .streamEnd, .documentStart, .documentEnd, .mappingEnd, .sequenceEnd:
             throw fault("a value is missing here", line: event.line, column: event.column)
         }
@@ -162,7 +166,8 @@ struct YamlNode: Equatable {
             }
             if let first = firstLines.updateValue(event.line, forKey: key) {
                 throw fault(
-                    "\(key.shown) is given twice (first on line \(first)); leave one", line: event.line, column: event.column)
+                    "\(key.shown) is given twice (first on line \(first)); leave one", line: event.line,
+                    column: event.column)
             }
             let value = try readNode(after: try next(), depth: depth + 1)
             entries.append(YamlNode.Entry(key: key, line: event.line, column: event.column, value: value))

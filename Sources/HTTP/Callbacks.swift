@@ -7,11 +7,12 @@ import Telemetry
 /// made where the library shows the target and released where it says that the request is over, which it does for every
 /// request whose target it has shown.
 enum Callbacks {
-    static let onTarget: @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?)
-        -> UnsafeMutableRawPointer? = { context, target, _ in
-            let pending = Exchange.Pending(target: unsafe target.map { unsafe String(cString: $0) } ?? "")
-            return unsafe Unmanaged.passRetained(pending).toOpaque()
-        }
+    static let onTarget:
+        @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, OpaquePointer?)
+            -> UnsafeMutableRawPointer? = { context, target, _ in
+                let pending = Exchange.Pending(target: unsafe target.map { unsafe String(cString: $0) } ?? "")
+                return unsafe Unmanaged.passRetained(pending).toOpaque()
+            }
 
     static let onRequest: MHD_AccessHandlerCallback = { context, connection, _, method, version, data, size, state in
         guard let exchange = unsafe exchange(context), let connection = unsafe connection, let size = unsafe size,

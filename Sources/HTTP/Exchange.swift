@@ -50,7 +50,8 @@ final class Exchange: Sendable {
         pending.method = method
         pending.headers = connection.headers
         let refusal = RequestCheck.refusal(
-            target: pending.target, version: version, headers: pending.headers, hosts: hosts, bodyLimit: limits.bodyBytes)
+            target: pending.target, version: version, headers: pending.headers, hosts: hosts,
+            bodyLimit: limits.bodyBytes)
         if let refusal { return send(refusal, pending, route: "refused", on: connection) }
         return true
     }
@@ -72,7 +73,8 @@ final class Exchange: Sendable {
         guard let target = pending.target else { return false }
         switch routes.match(pending.method, target.path) {
         case .unknownPath:
-            let failure = Response.failure(404, "not_found", "nothing is served at this path; GET /openapi.json lists what is")
+            let failure = Response.failure(
+                404, "not_found", "nothing is served at this path; GET /openapi.json lists what is")
             return send(failure, pending, route: "unknown", on: connection)
         case .otherMethods(let allowed):
             let failure = Response.failure(

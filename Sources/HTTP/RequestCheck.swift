@@ -9,7 +9,8 @@ enum RequestCheck {
             headers.filter { $0.name.lowercased() == name }.map(\.value)
         }
         guard target != nil else {
-            return .failure(400, "bad_target", "the path or query holds a broken %-escape or a control character; encode it")
+            return .failure(
+                400, "bad_target", "the path or query holds a broken %-escape or a control character; encode it")
         }
         let host = values("host")
         if host.count > 1 || (host.isEmpty && version != "HTTP/1.0") {

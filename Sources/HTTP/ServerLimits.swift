@@ -1,5 +1,6 @@
 /// The bounds of what clients can make a server hold, and for how long.
 package struct ServerLimits: Sendable {
+    /// At once; further ones wait in the kernel's queue until one ends.
     package var connections = 1_024
     /// 0: no limit of its own.
     package var connectionsPerAddress = 0

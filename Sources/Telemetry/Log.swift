@@ -45,7 +45,9 @@ package enum Log {
     }
 
     /// From now on lines go to `memory` instead: for the tests of what is logged.
-    package static func redirect(to memory: MemoryLog, level: Level = .debug) { shared.redirect(to: memory, level: level) }
+    package static func redirect(to memory: MemoryLog, level: Level = .debug) {
+        shared.redirect(to: memory, level: level)
+    }
 
     /// Writes the counts of what is still held back: the last act of a process.
     package static func flush() { shared.flush() }
@@ -73,7 +75,8 @@ package enum LogError: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .cannotOpen(let path, let reason): "log.file: cannot append to \(path): \(reason); set LOG_FILE to another path"
+        case .cannotOpen(let path, let reason):
+            "log.file: cannot append to \(path): \(reason); set LOG_FILE to another path"
         }
     }
 }

@@ -58,7 +58,8 @@ package final class LogWriter: Sendable {
     }
 
     package func write(
-        _ level: Log.Level, _ message: StaticString, _ metadata: () -> Log.Metadata = { [:] }, _ key: () -> String = { "" }
+        _ level: Log.Level, _ message: StaticString, _ metadata: () -> Log.Metadata = { [:] },
+        _ key: () -> String = { "" }
     ) {
         guard level.rawValue >= self.level.load(ordering: .relaxed) else { return }
         let (metadata, key, now) = (metadata(), key(), now())

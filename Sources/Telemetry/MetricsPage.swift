@@ -13,7 +13,9 @@ package struct MetricsPage {
     package init() {}
 
     /// A count that only grows; its name ends in `_total`.
-    package mutating func counter(_ name: String, _ help: StaticString, _ value: some BinaryInteger, _ labels: Labels = [:]) {
+    package mutating func counter(
+        _ name: String, _ help: StaticString, _ value: some BinaryInteger, _ labels: Labels = [:]
+    ) {
         precondition(name.hasSuffix("_total"), "a counter's name ends in _total: \(name)")
         sample(name, "counter", help, name, labels, nil, String(value))
     }
@@ -23,7 +25,9 @@ package struct MetricsPage {
         sample(name, "counter", help, name, labels, nil, Self.number(value))
     }
 
-    package mutating func gauge(_ name: String, _ help: StaticString, _ value: some BinaryInteger, _ labels: Labels = [:]) {
+    package mutating func gauge(
+        _ name: String, _ help: StaticString, _ value: some BinaryInteger, _ labels: Labels = [:]
+    ) {
         sample(name, "gauge", help, name, labels, nil, String(value))
     }
 
@@ -64,12 +68,14 @@ package struct MetricsPage {
     }
 
     private mutating func sample(
-        _ family: String, _ kind: StaticString, _ help: StaticString, _ name: String, _ labels: Labels, _ bound: String?,
+        _ family: String, _ kind: StaticString, _ help: StaticString, _ name: String, _ labels: Labels,
+        _ bound: String?,
         _ value: String
     ) {
         if families[family] == nil {
             order.append(family)
-            families[family] = Array("# HELP \(family) \(Self.escaped("\(help)", quotes: false))\n# TYPE \(family) \(kind)\n".utf8)
+            families[family] = Array(
+                "# HELP \(family) \(Self.escaped("\(help)", quotes: false))\n# TYPE \(family) \(kind)\n".utf8)
         }
         var pairs = labels.map { "\($0.key)=\"\(Self.escaped($0.value, quotes: true))\"" }
         if let bound { pairs.append("le=\"\(bound)\"") }

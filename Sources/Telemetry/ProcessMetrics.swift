@@ -43,7 +43,8 @@ package struct ProcessFigures: Sendable {
         let boot = text("/proc/stat")?.split(separator: "\n").first { $0.hasPrefix("btime ") }
             .flatMap { Double($0.dropFirst(6)) }
         return ProcessFigures(
-            cpuSeconds: Double(fields[11] + fields[12]) / ticks, residentBytes: fields[21] * sysconf(Int32(_SC_PAGESIZE)),
+            cpuSeconds: Double(fields[11] + fields[12]) / ticks,
+            residentBytes: fields[21] * sysconf(Int32(_SC_PAGESIZE)),
             virtualBytes: fields[20], threads: fields[17], startSeconds: boot.map { $0 + Double(fields[19]) / ticks })
     }
 

@@ -1,0 +1,138 @@
+import Configuration
+import Testing
+
+@Suite struct ValueTests {
+    private func settings(_ variable: String, _ text: String) throws(ConfigurationError) -> Settings {
+        try Settings(file: "", environment: [variable: text])
+    }
+
+    @Test(arguments: [
+        ("60s", Duration.seconds(60)), ("250ms", .milliseconds(250)), ("5m", .seconds(300)), ("2h", .seconds(7_200)),
+        ("1d", .seconds(86_400)), ("0s", .zero), ("60 s", .seconds(60)),
+    ])
+    func durationsHaveAUnit(text: String, duration: Duration) throws {
+        #expect(Duration(parsing: text) == duration)
+        #expect(Duration(parsing: duration.text) == duration)
+    }
+
+    @Test(arguments: ["60", "s", "-5s", "1.5s", "1y", "", "99999999999999999999s", "9999999999999d", "٣s"])
+    func otherTextsAreNoDurations(text: String) { #expect(Duration(parsing: text) == nil) }
+
+    @Test(arguments: [("256KB", 262_144), ("1MB", 1_048_576), ("1 GiB", 1_073_741_824), ("4096", 4_096), ("7B", 7)])
+    func bytesArePowersOf1024(text: String, bytes: Int) {
+        #expect(ByteCount.parse(text) == bytes)
+        #expect(ByteCount.parse(ByteCount.text(bytes)) == bytes)
+    }
+
+    @Test(arguments: ["", "KB", "-1", "1TB", "1.5MB", "99999999999999999999", "9999999999999GB"])
+    func otherTextsAreNoBytes(text: String) { #expect(ByteCount.parse(text) == nil) }
+
+    // Milliseconds from `date -u -d … +%s%3N`.
+    @Test(arguments: [
+        ("60s", StartPosition.ago(.seconds(60))), ("earliest", .earliest), ("EARLIEST", .earliest),
+        ("2026-01-02T03:04:05Z", .time(milliseconds: 1_767_323_045_000)),
+        ("2026-01-02T03:04:05.678Z", .time(milliseconds: 1_767_323_045_678)),
+        ("2026-01-02T04:04:05+01:00", .time(milliseconds: 1_767_323_045_000)),
+        ("2026-01-01 22:04:05-05:00", .time(milliseconds: 1_767_323_045_000)),
+        ("2024-02-29", .time(milliseconds: 1_709_164_800_000)), ("1970-01-01", .time(milliseconds: 0)),
+    ])
+    func startIsADurationEarliestOrATime(text: String, position: StartPosition) throws {
+        #expect(try settings("START", text).router.start == position)
+        #expect(try settings("START", position.description).router.start == position)
+    }
+
+    @Test(arguments: ["latest", "2026-02-29", "2026-13-01", "2026-01-02T25:00:00Z", "2026-01-02T03:04:05", "60", "x"])
+    func otherStartsAreRefused(text: String) {
+        #expect(throws: ConfigurationError.self) { try settings("START", text) }
+    }
+
+    @Test func redisURLsAreRead() throws {
+        let url = try settings("REDIS_URL", "rediss://us%65r:p%40ss@host.example:7000/3").redis.endpoint
+        #expect(url.usesTLS && url.host == "host.example" && url.port == 7_000 && url.database == 3)
+        #expect(url.username == "user" && url.password?.revealed == "p@ss")
+        let plain = try settings("REDIS_URL", "redis://:p@ss:word@[::1]").redis.endpoint
+        #expect(plain.host == "::1" && plain.port == 6_379 && plain.username == nil)
+        #expect(plain.password?.revealed == "p@ss:word")
+        let parts = try Settings(
+            file: "", environment: ["REDIS_HOST": "h", "REDIS_PORT": "1", "REDIS_USERNAME": "u", "REDIS_DB": "4"])
+        #expect(parts.redis.endpoint.description == "redis://u@h:1/4")
+        #expect(parts.redis.isGiven)
+        #expect(try !Settings(file: "").redis.isGiven)
+    }
+
+    @Test(arguments: [
+        "http://h", "h:6379", "redis://u:canary@h:x", "redis://u:canary%zz@h", "redis://u:canary@h/x",
+        "redis://u:canary@h?a",
+    ])
+    func aBrokenRedisURLIsRefusedWithoutItsPassword(text: String) {
+        let error = #expect(throws: ConfigurationError.self) { try settings("REDIS_URL", text) }
+        #expect(error?.description.contains("canary") == false)
+    }
+
+    @Test(arguments: [
+        ("ROUTER_ADDR", "5004"), ("ROUTER_ADDR", ":5004"), ("ROUTER_ADDR", "h:65536"), ("ROUTER_ADDR", "::1:5004"),
+        ("SINKS", ""), ("SINKS", ","), ("SINKS", "publish,lasst"), ("SYMBOLS", "BTC/USDC"), ("ENVELOPE", "xml"),
+        ("REDIS_SENTINELS", "a:1"), ("REDIS_CLUSTER", "1"), ("REDIS_MASTER", "m"), ("PERSIST", "maybe"),
+        ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl"), ("REDIS_PORT", "tcp://10.0.0.1:6379"),
+    ])
+    func aValueThatCannotBeIsRefused(variable: String, text: String) throws {
+        if text.isEmpty {
+            _ = try settings(variable, text)
+            return
+        }
+        #expect(throws: ConfigurationError.self) { try settings(variable, text) }
+    }
+
+    @Test func messagesNameTheThingTheLimitTheValueAndTheRemedy() {
+        let error = #expect(throws: ConfigurationError.self) { try settings("SINKS", "publish,lasst") }
+        #expect(
+            error?.description == "router.sinks: must be publish or last or stream (got lasst); did you mean last?; "
+                + "set another value in the variable SINKS")
+        let cluster = #expect(throws: ConfigurationError.self) { try settings("REDIS_CLUSTER", "1") }
+        #expect(cluster?.description.hasPrefix("redis.cluster: Redis Cluster is not built yet") == true)
+    }
+
+    @Test func propertiesThatBreakAPromiseAreRefused() {
+        let error = #expect(throws: ConfigurationError.self) {
+            try Settings(file: "kafka:\n  properties: {enable.auto.offset.store: true}\n")
+        }
+        #expect(error?.description.contains("enable.auto.offset.store is refused") == true)
+    }
+
+    @Test func everyAccessorHasItsDeclaredType() throws {
+        let s = try Settings(file: "")
+        #expect(s.kafka.bootstrapServers == "127.0.0.1:9092" && s.kafka.groupIdentifier == "klinecast")
+        #expect(s.kafka.securityProtocol == "plaintext" && s.kafka.saslMechanism == "PLAIN")
+        #expect(s.kafka.saslUsername == nil && s.kafka.saslPassword == nil && s.kafka.sslCertificateAuthorities == nil)
+        #expect(
+            s.kafka.sessionTimeout == .seconds(15) && s.kafka.stallPause == .seconds(60) && s.kafka.properties.isEmpty)
+        #expect(s.redis.endpoint.description == "redis://127.0.0.1:6379" && s.redis.certificateAuthorities == nil)
+        #expect(!s.redis.isSharded && s.redis.batchMessages == 1_024 && s.redis.batchBytes == 262_144)
+        #expect(s.redis.windowBatches == 4 && s.redis.replyDeadline == .seconds(3))
+        #expect(s.router.address == Address(host: "127.0.0.1", port: 5_004) && s.router.start == .ago(.seconds(60)))
+        #expect(s.router.symbols.isEmpty && s.router.channelPrefix == "roottrading" && !s.router.hasLegacyChannels)
+        #expect(s.router.hasEnvelope && s.router.sinks == [.publish, .last] && s.router.streamMaximumLength == 10_000)
+        #expect(s.router.messageMaximumBytes == 1 << 20 && s.router.lastCacheBytes == 16 << 20 && s.router.persists)
+        #expect(s.router.metricsSeries == 200 && s.router.routes.isEmpty)
+        #expect(s.feed.rate == 0 && s.up.files == ["demo/klines"] && s.up.rate == 50)
+        #expect(s.broker.address.port == 9_092 && s.http.connections == 1_024 && s.http.allowedHosts.isEmpty)
+        #expect(s.control.token == nil && !s.control.isOpen)
+        #expect(s.process.stateFolder == "./var" && s.process.drainDeadline == .seconds(5))
+        #expect(s.log.level == "info" && s.log.format == "text" && s.log.file == nil)
+    }
+
+    @Test(arguments: [
+        ("kitten", "sitting", 3), ("", "abc", 3), ("ab", "ba", 1), ("flaw", "lawn", 2), ("same", "same", 0),
+    ])
+    func distanceCountsEdits(left: String, right: String, distance: Int) {
+        #expect(Suggestion.distance(left, right) == distance)
+        #expect(Suggestion.distance(right, left) == distance)
+    }
+
+    @Test func aSuggestionIsNearOrNone() {
+        let words = ["router", "feed", "tail", "check", "config"]
+        #expect(Suggestion.nearest(to: "ruoter", among: words) == "router")
+        #expect(Suggestion.nearest(to: "cehck", among: words) == "check")
+        #expect(Suggestion.nearest(to: "elephant", among: words) == nil)
+    }
+}

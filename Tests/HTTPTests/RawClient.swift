@@ -1,0 +1,76 @@
+import Foundation
+
+/// A TCP connection on which a test says exactly the bytes it means to.
+final class RawClient {
+    private let descriptor: Int32
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let code = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                unsafe connect(descriptor, generic, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard code == 0 else { throw Refused() }
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    struct Refused: Error {}
+
+    deinit { close(descriptor) }
+
+    /// False when the other side is gone.
+    @discardableResult func send(_ bytes: some Collection<UInt8>) -> Bool {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count <= 0 { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    @discardableResult func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    /// What comes next, at least a byte; empty when the other side has closed.
+    func receive() -> [UInt8] {
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        let count = unsafe recv(descriptor, &chunk, chunk.count, 0)
+        return count > 0 ? Array(chunk[..<count]) : []
+    }
+
+    /// Everything until the other side closes.
+    func receiveAll() -> String {
+        var all: [UInt8] = []
+        while true {
+            let chunk = receive()
+            if chunk.isEmpty { return String(decoding: all, as: UTF8.self) }
+            all += chunk
+        }
+    }
+
+    /// One answer with a Content-Length, on a connection that stays open.
+    func receiveAnswer(hasBody: Bool = true) -> String {
+        var all: [UInt8] = []
+        while true {
+            let text = String(decoding: all, as: UTF8.self)
+            if let end = text.range(of: "\r\n\r\n") {
+                let length = text[..<end.lowerBound].split(separator: "\r\n")
+                    .first { $0.lowercased().hasPrefix("content-length:") }
+                    .flatMap { Int($0.split(separator: ":")[1].trimmingCharacters(in: .whitespaces)) }
+                let wanted = text[..<end.upperBound].utf8.count + (hasBody ? length ?? 0 : 0)
+                if all.count >= wanted { return text }
+            }
+            var byte = [UInt8](repeating: 0, count: 1)
+            if unsafe recv(descriptor, &byte, 1, 0) <= 0 { return text }
+            all += byte
+        }
+    }
+}

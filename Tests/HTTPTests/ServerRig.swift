@@ -1,0 +1,62 @@
+import Foundation
+import HTTP
+import Telemetry
+
+/// A server with the routes that the tests ask.
+final class ServerRig {
+    let server: Server
+    let metrics = HTTPMetrics()
+
+    init(hosts: HostPolicy = .any, _ change: (inout ServerLimits) -> Void = { _ in }) throws {
+        var limits = ServerLimits()
+        change(&limits)
+        let metrics = metrics
+        let routes = [
+            Route("GET", "/health") { _ in
+                Response(body: HealthReport(status: .healthy, reasons: [], timestamp: 1726.5, uptime: 12.3).body())
+            },
+            Route("GET", "/metrics") { _ in .metrics(MetricsPage(of: [metrics])) },
+            Route("GET", "/openapi.json") { _ in Response(body: OpenAPIDocument.router(version: "1.2.3")) },
+            Route("GET", "/large") { _ in
+                Response(contentType: "text/plain", body: [UInt8](repeating: 0x78, count: 64 << 20))
+            },
+            Route("GET", "/echo") { request in
+                .json { json in
+                    json.object { json in
+                        for item in request.query { json.member(item.name, item.value) }
+                    }
+                }
+            },
+            Route("POST", "/echo") { request in .json { $0.object { $0.member("bytes", request.body.count) } } },
+        ]
+        server = try Server(
+            host: "127.0.0.1", port: 0, setting: "ROUTER_ADDR", routes: routes, hosts: hosts, metrics: metrics,
+            limits: limits)
+    }
+
+    deinit { server.stop() }
+
+    func client() throws -> RawClient { try RawClient(port: server.port) }
+
+    /// Says it on a new connection and gives the whole answer, the connection's end included.
+    func answer(to text: String) throws -> String {
+        let client = try client()
+        client.send(text)
+        return client.receiveAll()
+    }
+
+    /// A request with Host and without keep-alive.
+    func ask(_ method: String, _ target: String, headers: String = "", body: String = "") throws -> String {
+        try answer(to: "\(method) \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\(headers)\r\n\(body)")
+    }
+}
+
+func status(_ answer: String) -> Int? {
+    answer.hasPrefix("HTTP/1.") ? Int(answer.dropFirst(9).prefix(3)) : nil
+}
+
+/// The JSON body's members, read by Foundation.
+func members(_ answer: String) throws -> [String: Any] {
+    guard let start = answer.range(of: "\r\n\r\n") else { return [:] }
+    return try JSONSerialization.jsonObject(with: Data(answer[start.upperBound...].utf8)) as? [String: Any] ?? [:]
+}
