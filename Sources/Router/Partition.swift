@@ -29,7 +29,7 @@ import MarketData
     /// Stands in the list of offsets to store.
     var isToStore = false
 
-    /// What stands before the offset in a stream's ids. `.unknown` until the stream's newest id has been read.
+    /// What stands before the offset in a stream's ids, from 1 on: Redis refuses the id 0-0.
     enum Generation: Equatable {
         case unread
         /// Newest id found; compared with the log's end at the first record.

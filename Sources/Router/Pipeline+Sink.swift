@@ -209,7 +209,7 @@ extension Pipeline {
         if let (generation, offset) = Interlude.position(ofID: text) {
             unsafe partition.pointee.generation = .found(generation: generation, offset: offset)
         } else {
-            unsafe partition.pointee.generation = .known(0)
+            unsafe partition.pointee.generation = .known(1)
         }
     }
 

@@ -88,7 +88,7 @@ extension Pipeline {
                     streamMaximum: settings.streamMaximum),
                 epoch: partitions.nextEpoch(), progress: PartitionProgress(position: assigned.position),
                 previous: assigned.previous ?? Partition.unknown, position: assigned.position,
-                generation: hasStream ? .unread : .known(0)),
+                generation: hasStream ? .unread : .known(1)),
             at: assigned.slot)
         if hasStream { interlude.streams.append(assigned.slot) }
     }

@@ -220,7 +220,7 @@ import Telemetry
     private func streamGeneration(of partition: UnsafeMutablePointer<Partition>, slot: Int32) -> Int64 {
         switch unsafe partition.pointee.generation {
         case .known(let generation): return generation
-        case .unread: return 0
+        case .unread: return 1
         case .found(let generation, let offset):
             let end = source.watermarks(slot)?.high ?? Int64.max
             let current = end <= offset ? generation + 1 : generation

@@ -2,7 +2,7 @@ import Configuration
 import Foundation
 import Router
 import Kafka
-import Dispatch
+import Glibc
 enum Version { static let number = "0.1.0" }
 enum Libraries { static var versions: [(name: String, version: String)] { [] } }
 extension RouteTable {
@@ -11,8 +11,15 @@ extension RouteTable {
     }
 }
 let settings = try Settings(arguments: CommandLineArguments(parsing: Array(CommandLine.arguments.dropFirst(2)), for: CommandDescription("router", "", sections: Options.sections.map(\.name))), environment: ProcessInfo.processInfo.environment)
-signal(SIGTERM, SIG_IGN); signal(SIGINT, SIG_IGN); signal(SIGPIPE, SIG_IGN)
+var set = sigset_t()
+unsafe sigemptyset(&set)
+unsafe sigaddset(&set, SIGTERM)
+unsafe sigaddset(&set, SIGINT)
+unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+signal(SIGPIPE, SIG_IGN)
 let service = try RouterService(settings)
-let sources = [SIGTERM, SIGINT].map { n in let s = DispatchSource.makeSignalSource(signal: n, queue: .global()); s.setEventHandler { service.stop(.drain) }; s.resume(); return s }
 print("router on", service.address)
+var number: Int32 = 0
+unsafe sigwait(&set, &number)
+service.stop(.drain)
 print(service.waitForEnd() ?? "ended")
