@@ -65,7 +65,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Telemetry"]),
         tests("RouterTests", ["Router", "MarketData"]),
         tests("CommandTests", ["klinecast"]),
-        tests("IntegrationTests", ["Kafka", "Redis", "MarketData"]),
+        tests("IntegrationTests", ["Kafka", "Redis", "MarketData", "klinecast"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
