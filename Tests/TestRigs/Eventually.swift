@@ -3,6 +3,8 @@ import Foundation
 /// What `eventually` throws when its condition never came.
 package struct NeverHappened: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) { self.description = description }
 }
 
 /// Waits until `condition` gives a value, looking every 5 ms: for the real processes of a test, whose moments nobody
