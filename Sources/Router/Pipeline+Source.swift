@@ -24,7 +24,7 @@ extension Pipeline {
             // Asked for again before they were taken over: there is nothing to give back but these.
             toAssign = nil
             if isLost {
-                revocation = nil
+                revocation?.slots.removeAll { slots.contains($0) }
                 giveBack(slots, commit: false)
             } else {
                 beginRevocation(slots, now)
@@ -97,7 +97,7 @@ extension Pipeline {
 
     private mutating func beginRevocation(_ slots: [Int32], _ now: ContinuousClock.Instant) {
         for slot in slots { unsafe partitions[slot]?.pointee.isRevoking = true }
-        revocation = (slots, now + settings.revocationLimit)
+        revocation = ((revocation?.slots ?? []) + slots, revocation?.deadline ?? now + settings.revocationLimit)
         returnTaken { slots.contains($0) }
     }
 
