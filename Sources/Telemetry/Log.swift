@@ -1,6 +1,7 @@
 /// Talk for operators: a constant sentence and its data, one line each, on standard error or in a file.
 ///
-/// Any thread. A line is one write and may block on the disk or the terminal: never a line a record. The same sentence
+/// Any thread. A line is one write and may block on the disk, and up to 50 ms on a pipe that nobody reads, after which
+/// lines are lost and counted: never a line a record. The same sentence
 /// at the same level is written at most once in 10 s; what was held back is counted on the next line, or on a line of
 /// its own when the 10 s are over and something else is written.
 package enum Log {

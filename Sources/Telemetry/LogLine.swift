@@ -16,7 +16,7 @@ struct LogLine {
                 json.member("ts", time)
                 json.member("level", level.name)
                 json.member("message", "\(message)")
-                for (key, value) in metadata { json.member("\(key)", value) }
+                for (key, value) in metadata { json.member("\(key)", Self.cut(value)) }
                 if repeated > 0 { json.member("log.repeated", repeated) }
             }
             return json.bytes + [0x0a]
@@ -24,10 +24,15 @@ struct LogLine {
             let name = level.name.uppercased()
             let padding = String(repeating: " ", count: 7 - name.count)
             var line = "\(time) \(isColoured ? colour + name + "\u{1b}[0m" : name)\(padding) \(message)"
-            for (key, value) in metadata { line += " \(key)=\(Self.escaped(value))" }
+            for (key, value) in metadata { line += " \(key)=\(Self.escaped(Self.cut(value)))" }
             if repeated > 0 { line += " log.repeated=\(repeated)" }
             return Array((line + "\n").utf8)
         }
+    }
+
+    /// At most 1,000 characters of a value: a line stays a line, and below what a pipe takes at once.
+    private static func cut(_ value: String) -> String {
+        value.utf8.count <= 1_000 ? value : String(String.UnicodeScalarView(value.unicodeScalars.prefix(1_000))) + "…"
     }
 
     private var colour: String {

@@ -1,15 +1,17 @@
 import Glibc
-import Synchronization
 
 /// Where lines go. Used under the log's lock only.
 package enum LogOutput: Sendable {
-    case standardError
+    /// Somebody else's descriptor: a terminal or a pipe, whose reader may have stopped reading.
+    case descriptor(Int32)
     case file(LogFile)
     case memory(MemoryLog)
 
+    static let standardError = LogOutput.descriptor(STDERR_FILENO)
+
     /// Colour is for a person's terminal, unless NO_COLOR asks for none.
     var isColoured: Bool {
-        if case .standardError = self { return Self.terminalTakesColour }
+        if case .descriptor(STDERR_FILENO) = self { return Self.terminalTakesColour }
         return false
     }
 
@@ -18,87 +20,36 @@ package enum LogOutput: Sendable {
         return isatty(STDERR_FILENO) == 1 && !refused
     }()
 
-    func write(_ line: [UInt8]) {
+    /// False when the line was lost. A pipe is waited for at most `patience` milliseconds.
+    func write(_ line: [UInt8], patience: Int32) -> Bool {
         switch self {
-        case .standardError: Self.write(line, to: STDERR_FILENO)
-        case .file(let file): file.write(line)
-        case .memory(let memory): memory.append(line)
+        case .descriptor(let descriptor):
+            return Self.isWritable(descriptor, within: patience) && Self.write(line, to: descriptor)
+        case .file(let file): return file.write(line)
+        case .memory(let memory):
+            memory.append(line)
+            return true
         }
+    }
+
+    /// A writable pipe takes 4,096 bytes (PIPE_BUF), more than a line has, without blocking. One that nobody will read
+    /// any more is not written to: SIGPIPE would end the process.
+    private static func isWritable(_ descriptor: Int32, within patience: Int32) -> Bool {
+        var event = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard unsafe poll(&event, 1, patience) > 0 else { return false }
+        return Int32(event.revents) & POLLOUT != 0 && Int32(event.revents) & POLLERR == 0
     }
 
     /// One write; the rest follows only if the kernel took a part. A destination that takes nothing loses the line: the
     /// process must not stop for its log.
-    static func write(_ line: [UInt8], to descriptor: Int32) {
+    static func write(_ line: [UInt8], to descriptor: Int32) -> Bool {
         var rest = line[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            if count <= 0 { return }
+            if count <= 0 { return false }
             rest = rest.dropFirst(count)
         }
-    }
-}
-
-/// A log file that is appended to, and opened anew when somebody moved it away or deleted it (looked at once a second).
-package final class LogFile: Sendable {
-    private struct State {
-        var descriptor: Int32
-        var lastLook = LogWriter.monotonic()
-    }
-
-    private let path: String
-    private let state: Mutex<State>
-
-    package init(path: String) throws(LogError) {
-        self.path = path
-        let descriptor = Self.open(path)
-        guard descriptor >= 0 else {
-            throw .cannotOpen(path: path, reason: unsafe String(cString: strerror(errno)))
-        }
-        state = Mutex(State(descriptor: descriptor))
-    }
-
-    deinit { state.withLock { _ = close($0.descriptor) } }
-
-    private static func open(_ path: String) -> Int32 {
-        unsafe Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
-    }
-
-    func write(_ line: [UInt8]) {
-        state.withLock { state in
-            let now = LogWriter.monotonic()
-            if now - state.lastLook >= .seconds(1) {
-                state.lastLook = now
-                reopenIfMoved(&state)
-            }
-            LogOutput.write(line, to: state.descriptor)
-        }
-    }
-
-    private func reopenIfMoved(_ state: inout State) {
-        var (named, opened) = (stat(), stat())
-        let isThere = unsafe stat(path, &named) == 0 && fstat(state.descriptor, &opened) == 0
-        if isThere, named.st_ino == opened.st_ino, named.st_dev == opened.st_dev { return }
-        let descriptor = Self.open(path)
-        guard descriptor >= 0 else { return }
-        close(state.descriptor)
-        state.descriptor = descriptor
-    }
-}
-
-/// The newest lines, for tests.
-package final class MemoryLog: Sendable {
-    private static let maximumLines = 10_000
-    private let kept = Mutex<[String]>([])
-
-    package init() {}
-
-    package var lines: [String] { kept.withLock { $0 } }
-
-    func append(_ line: [UInt8]) {
-        kept.withLock { kept in
-            if kept.count >= Self.maximumLines { kept.removeFirst() }
-            kept.append(String(decoding: line.dropLast(), as: UTF8.self))
-        }
+        return true
     }
 }

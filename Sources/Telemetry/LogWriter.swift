@@ -21,6 +21,8 @@ package final class LogWriter: Sendable {
         var held: [String: Held] = [:]
         /// Nothing held back ends before this.
         var nextSweep = Duration.zero
+        /// Lines that the output did not take since it last took one.
+        var lost = 0
     }
 
     private let level: Atomic<Int>
@@ -88,8 +90,18 @@ package final class LogWriter: Sendable {
         }
     }
 
+    /// A pipe that is full is waited for once, not again before it has taken a line: a reader that stopped must stop
+    /// nothing here.
     private static func emit(_ state: inout State, _ line: LogLine) {
-        state.output.write(line.bytes(state.format, isColoured: state.output.isColoured))
+        let isColoured = state.output.isColoured
+        if state.lost > 0 {
+            let notice = LogLine(
+                level: .warning, message: "Log lines lost", metadata: ["log.lost": String(state.lost)], repeated: 0)
+            if state.output.write(notice.bytes(state.format, isColoured: isColoured), patience: 0) { state.lost = 0 }
+        }
+        let isTaken = state.output.write(
+            line.bytes(state.format, isColoured: isColoured), patience: state.lost > 0 ? 0 : 50)
+        if !isTaken { state.lost += 1 }
     }
 
     private static func emitCount(_ state: inout State, _ held: Held) {

@@ -103,6 +103,31 @@ private final class ManualClock: Sendable {
         #expect(Set(lines.compactMap { $0.split(separator: "n=").last }).count == 1_600)
     }
 
+    @Test func aReaderThatStopsLosesLinesAndStopsNothing() throws {
+        let pipe = Pipe()
+        let writer = LogWriter(output: .descriptor(pipe.fileHandleForWriting.fileDescriptor), level: .debug)
+        let begin = ContinuousClock.now
+        for number in 0..<5_000 { writer.write(.debug, "Line", { ["n": "\(number)"] }) }
+        #expect(ContinuousClock.now - begin < .seconds(5))
+        var read = pipe.fileHandleForReading.availableData
+        // The pipe holds 64 KB: all but the last few lines of it.
+        while read.count < 50_000 { read += pipe.fileHandleForReading.availableData }
+        writer.write(.debug, "Last")
+        while !read.suffix(5).elementsEqual("Last\n".utf8) { read += pipe.fileHandleForReading.availableData }
+        let lines = String(decoding: read, as: UTF8.self).split(separator: "\n")
+        let notice = try #require(lines.first { $0.contains("Log lines lost") })
+        let lost = try #require(notice.split(separator: "log.lost=").last.flatMap { Int($0) })
+        #expect(lost > 0 && lost + lines.count == 5_000 + 2)
+        #expect(lines.last?.hasSuffix("Last") == true)
+        try pipe.fileHandleForReading.close()
+        for _ in 0..<100 { writer.write(.debug, "Nobody reads") }
+    }
+
+    @Test func aValueIsCut() throws {
+        writer().write(.info, "Long", { ["x": String(repeating: "x", count: 1_000_000)] })
+        #expect(try #require(memory.lines.first).utf8.count < 1_100)
+    }
+
     @Test func aFileThatWasMovedAwayIsMadeAnew() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("log")
