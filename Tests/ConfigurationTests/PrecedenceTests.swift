@@ -94,7 +94,8 @@ private func arguments(_ words: String...) throws(ConfigurationError) -> Command
         let settings = try Settings(
             file: "",
             environment: [
-                "KAFKA_BROKERS": "x", "KAFKA_HOME": "x", "KAFKA_OPTS": "x", "REDIS_ULR": "x", "KLINECAST_WHATEVER": "x",
+                "KAFKA_BROKERS": "x", "KAFKA_HOME": "x", "KAFKA_OPTS": "x", "REDIS_DIR": "x", "REDIS_ULR": "x",
+                "KLINECAST_WHATEVER": "x",
                 "KLINECAST_REDIS_URL": "x", "PATH": "x", "HOME": "x", "LOG_LEVL": "x", "JAVA_HOME": "x",
             ])
         #expect(

@@ -28,6 +28,11 @@ import Testing
         #expect(try members(refused)["code"] as? String == "body_too_large")
     }
 
+    @Test func aBodyAnnouncedTooLargeIsRefusedBeforeItComes() throws {
+        let answer = try ServerRig().ask("POST", "/echo", headers: "Content-Length: 1048577\r\n")
+        #expect(status(answer) == 413)
+    }
+
     @Test func aChunkedBodyBeyondTheLimitIsRefusedAndAnEndlessOneCut() throws {
         let rig = try ServerRig { $0.bodyBytes = 10_000 }
         func chunks(_ count: Int) -> String {
