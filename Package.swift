@@ -65,6 +65,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "Telemetry"]),
         tests("RouterTests", ["Router", "MarketData"]),
         tests("CommandTests", ["klinecast"]),
+        tests("PackagingTests", []),
         tests("IntegrationTests", ["Kafka", "Redis", "MarketData", "klinecast"]),
     ],
     swiftLanguageModes: [.v6],
