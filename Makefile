@@ -11,7 +11,7 @@ KLINECAST ?= .build/release/klinecast
 FILTER ?=
 # Suites without librdkafka's threads, at whose start the thread sanitizer gives up.
 TSAN_SUITES ?= MarketDataTests|TelemetryTests|ConfigurationTests|RouterTests
-OUR_SWIFT = Package.swift Sources Tests $(wildcard Benchmarks Fuzz)
+OUR_SWIFT = Package.swift Sources Tests docs/contracts/examples $(wildcard Benchmarks Fuzz)
 
 .PHONY: help
 help: ## this list
