@@ -12,14 +12,12 @@ import Testing
         let script = """
             #!/usr/bin/env python3
             import os, signal, sys
-            def end(number, frame):
-                print("ended by", number, flush=True)
-                sys.exit(0)
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, end)
+            both = {signal.SIGINT, signal.SIGTERM}
+            signal.pthread_sigmask(signal.SIG_BLOCK, both)
+            for number in both:
+                signal.signal(number, lambda number, frame: None)
             print("running", sys.argv[1:], os.getpid(), flush=True)
-            while True:
-                signal.pause()
+            print("ended by", int(signal.sigwait(both)), flush=True)
             """
         try Data(script.utf8).write(to: URL(fileURLWithPath: standIn))
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: standIn)
@@ -28,15 +26,16 @@ import Testing
         let started = try eventually("the stand-in runs") {
             try Checkout.matches(#"^running \['up'\] (\d+)$"#, in: make.text).first.flatMap { Int32($0) }
         }
+        // Nobody waits for ever for a stand-in that was not told to end.
+        defer { kill(started, SIGKILL) }
         if wholeGroup {
             #expect(getpgid(make.identifier) == make.identifier, "make leads its group, as in a terminal")
             kill(-make.identifier, signal)
         } else {
             make.signal(signal)
         }
-        make.waitForExit()
-
-        #expect(make.text.contains("ended by \(signal)\n"))
+        try eventually("the stand-in is told") { make.text.contains("ended by \(signal)\n") }
+        try eventually("make ends") { !make.isRunning }
         try eventually("the stand-in is gone") { kill(started, 0) != 0 }
     }
 
