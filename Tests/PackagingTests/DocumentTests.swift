@@ -30,6 +30,16 @@ import Testing
         #expect((dashboard as? [String: Any])?["panels"] is [Any])
     }
 
+    /// What the sources write to the page is what the document lists, no more and no less.
+    @Test func everyMetricIsDocumented() throws {
+        let sources = try Checkout.run("git", ["ls-files", "Sources/*.swift"]).text.split(separator: "\n")
+        let written = try sources.flatMap { file in
+            try Checkout.matches(
+                #"page\.(?:counter|gauge|histogram)\(\s*"(klinecast_[a-z_]+)""#, in: try Checkout.text(String(file)))
+        }
+        #expect(try Set(written) == Self.documentedMetrics())
+    }
+
     @Test func everyAlertSaysWhatToDo() throws {
         let alerts = try Checkout.matches(#"alert: (\w+)"#, in: try Checkout.text("config/alerts.yml"))
         let explained = try Checkout.matches(
@@ -79,11 +89,21 @@ import Testing
         }
     }
 
-    @Test func theContractAndTheDeadLetterPageNameTheSameHeaders() throws {
+    @Test func theContractAndTheDeadLetterPageNameTheHeadersThatAreWritten() throws {
         let pattern = #"`(klinecast\.[a-z.]+)`"#
         let contract = Set(try Checkout.matches(pattern, in: try Checkout.text("docs/contracts/redis.md")))
         let page = Set(try Checkout.matches(pattern, in: try Checkout.text("docs/operating/dead-letters.md")))
         #expect(contract == page)
-        #expect(contract.count == 6)
+        let writer = try Checkout.text("Sources/klinecast/Router/DeadLetterWriter.swift")
+        #expect(contract == Set(try Checkout.matches(#"= "(klinecast\.[a-z.]+)""#, in: writer)))
+    }
+
+    @Test func everyReasonOfADeadLetterIsExplained() throws {
+        let source = try Checkout.text("Sources/Router/Sinks.swift")
+        let start = try #require(source.range(of: "enum RefusalReason")).upperBound
+        let end = try #require(source.range(of: "\n}", range: start..<source.endIndex)).lowerBound
+        let reasons = try Checkout.matches(#"case \w+ = "(\w+)""#, in: String(source[start..<end]))
+        let page = try Checkout.matches(#"^\| `(\w+)` \|"#, in: try Checkout.text("docs/operating/dead-letters.md"))
+        #expect(Set(page) == Set(reasons))
     }
 }
