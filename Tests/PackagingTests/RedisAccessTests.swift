@@ -33,13 +33,16 @@ import Testing
     ]
     private static let forbiddenToRouter = [
         ["PUBLISH", "other:channel", "{}"], ["SPUBLISH", "other:channel", "{}"],
-        ["SET", "roottrading:elsewhere", "{}"], ["SET", "klinecast", "{}"], ["GET", "other"], ["EXISTS", "other"],
+        ["SET", "roottrading:elsewhere", "{}"], ["SET", "klinecast", "{}"], ["GET", "other"],
+        ["GET", "roottrading:other:key"],
+        ["EXISTS", "other"],
         ["XADD", "roottrading:last2", "*", "payload", "{}"], ["XREVRANGE", "other", "+", "-"],
         ["SUBSCRIBE", channel], ["XRANGE", stream, "-", "+"],
     ]
     private static let forbiddenToSubscriber = [
         ["PUBLISH", channel, "{}"], ["SPUBLISH", channel, "{}"], ["SET", last, "{}"],
-        ["XADD", stream, "*", "payload", "{}"], ["GET", "other"], ["XRANGE", "other", "-", "+"],
+        ["XADD", stream, "*", "payload", "{}"], ["GET", "other"],
+        ["GET", "roottrading:other:key"], ["XRANGE", "other", "-", "+"], ["XRANGE", "roottrading:x", "-", "+"],
         ["SUBSCRIBE", "other:channel"], ["SSUBSCRIBE", "other:channel"], ["PSUBSCRIBE", "*"],
         ["PSUBSCRIBE", "roottrading:market:*"], ["INFO"], ["ROLE"],
     ]
