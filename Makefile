@@ -61,11 +61,11 @@ asan: ## all tests under the address sanitizer
 	@Scripts/quietly $(SWIFT) build --build-tests --sanitize address --scratch-path .build-asan
 	@$(SWIFT) test --skip-build --sanitize address --scratch-path .build-asan $(if $(FILTER),--filter '$(FILTER)')
 
-ifneq ($(wildcard Scripts/bench),)
+ifneq ($(wildcard Benchmarks/run),)
 .PHONY: bench
 bench: build ## throughput and latency beside the bare C loop; needs KAFKA_HOME
 	@Scripts/deps test
-	@Scripts/bench
+	@Benchmarks/run
 endif
 
 ifneq ($(wildcard Scripts/fuzz),)
