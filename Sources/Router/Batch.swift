@@ -80,6 +80,8 @@
     var byteCount: Int { prologueCount + (bodyCommandCount == 0 ? 0 : bodyCount) }
     var isAcknowledged: Bool { acknowledgedCommands == commandCount }
     var isSent: Bool { sentCount == byteCount }
+    /// The sink was offered commands that have no answer yet.
+    var isBegun: Bool { announcedCommands > acknowledgedCommands }
 
     mutating func clear() {
         bodyCount = 0

@@ -37,6 +37,7 @@ extension Pipeline {
     mutating func takeResults(_ now: ContinuousClock.Instant) {
         for result in control.takeResults() {
             let ticket = result.ticket
+            if case .written = result.outcome { countWritten(ticket) }
             guard let partition = unsafe partitions[ticket.slot], unsafe partition.pointee.epoch == ticket.epoch else {
                 continue
             }
@@ -47,14 +48,18 @@ extension Pipeline {
         }
     }
 
-    private mutating func wrote(
-        _ ticket: DeadLetterTicket, _ partition: UnsafeMutablePointer<Partition>, _ now: ContinuousClock.Instant
-    ) {
-        unsafe partition.pointee.progress.wrote(ticket.offset)
+    /// The letter takes no memory any more, whosever its partition is by now.
+    private mutating func countWritten(_ ticket: DeadLetterTicket) {
         unwritten -= 1
         unwrittenBytes -= ticket.byteCount
         snapshot.counters.deadLettersWritten += 1
         if unwritten == 0 { snapshot.deadLetterFailure = nil }
+    }
+
+    private mutating func wrote(
+        _ ticket: DeadLetterTicket, _ partition: UnsafeMutablePointer<Partition>, _ now: ContinuousClock.Instant
+    ) {
+        unsafe partition.pointee.progress.wrote(ticket.offset)
         unsafe wantStore(ticket.slot, partition, now)
         if unsafe partition.pointee.isWaiting, unsafe partition.pointee.progress.unwritten.isEmpty {
             unsafe partition.pointee.isWaiting = false

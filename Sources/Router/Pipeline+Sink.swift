@@ -52,9 +52,9 @@ extension Pipeline {
             }
             return
         }
-        // While an interlude waits for the last answers, nothing new may join them.
-        guard !interlude.isWanted else { return }
         while let (batch, limit) = unsafe window.nextToSend() {
+            // While an interlude waits for the last answers nothing new may join them; what was begun is ended.
+            if interlude.isWanted, unsafe !batch.pointee.isBegun { return }
             guard unsafe batch.pointee.write(to: sink, upTo: limit, now) else { return }
         }
         completeOldest(now)

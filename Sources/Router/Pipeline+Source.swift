@@ -116,13 +116,7 @@ extension Pipeline {
 
     private mutating func giveBack(_ slots: [Int32], commit: Bool) {
         returnTaken { slots.contains($0) }
-        for slot in slots {
-            if let partition = unsafe partitions[slot] {
-                unwritten -= unsafe partition.pointee.progress.unwritten.count
-            }
-            partitions.remove(slot)
-        }
-        if unwritten == 0 { unwrittenBytes = 0 }
+        for slot in slots { partitions.remove(slot) }
         // What was not sent yet must not overtake the partition's next owner.
         window.dropUnsent(PartitionsView(partitions))
         toStore.removeAll { slots.contains($0) }

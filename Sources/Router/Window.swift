@@ -51,13 +51,8 @@
     /// Whether the oldest batch has all its answers, or never needed one.
     var oldestIsDone: Bool { unsafe !isEmpty && oldest.pointee.isAcknowledged && oldest.pointee.isSent }
 
-    /// Whether commands were sent whose answers are still to come.
-    var hasOutstanding: Bool {
-        guard !isEmpty else { return false }
-        let first = unsafe oldest
-        if unsafe first.pointee.isAcknowledged { return unsafe count > 1 && batch(1).pointee.sentCount > 0 }
-        return unsafe first.pointee.sentCount > first.pointee.start(ofCommand: first.pointee.acknowledgedCommands)
-    }
+    /// Whether the sink was offered commands whose answers are still to come.
+    var hasOutstanding: Bool { (0..<count).contains { unsafe batch($0).pointee.isBegun } }
 
     /// Commands of all batches that have no answer yet.
     var commandsUnanswered: Int {
@@ -103,11 +98,11 @@
         sentBatches = 0
     }
 
-    /// Partitions went to another owner: their commands that no byte was sent of are taken out.
+    /// Partitions went to another owner: their commands that the sink was not offered yet are taken out.
     mutating func dropUnsent(_ current: PartitionsView) {
         for index in 0..<count {
             let batch = unsafe batch(index)
-            if unsafe batch.pointee.sentCount == 0 { unsafe batch.pointee.drop(where: current.isStale) }
+            if unsafe batch.pointee.sentCount == 0, unsafe !batch.pointee.isBegun { unsafe batch.pointee.drop(where: current.isStale) }
         }
     }
 }
