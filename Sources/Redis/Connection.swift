@@ -158,32 +158,13 @@
     /// Reads once from the socket. `true`: bytes came, take the replies with `nextReply`, then call again; `false`: there
     /// is no more for now, or the connection has failed.
     package func receive(now: Instant) -> Bool {
-        latest = now
+        // While own commands are answered, what comes is theirs: `advance` reads it.
+        guard isReady else { return false }
         if hasNews {
             hasNews = false
             return true
         }
-        guard descriptor >= 0, isReady || isPreparing, !isDrained else {
-            isDrained = false
-            return false
-        }
-        let space = unsafe reader.space()
-        guard space.count > 0 else { return false }
-        let outcome = unsafe tls?.receive(space) ?? socket!.receive(space)
-        switch outcome {
-        case .bytes(let count):
-            reader.received(count)
-            isExhausted = false
-            isDrained = count < space.count && tls == nil
-            emptiedAt = isDrained ? now : nil
-            return true
-        case .wouldBlock:
-            emptiedAt = now
-            if isExhausted { checkReplyDeadline() }
-        case .endOfStream: fail(.closedByServer, now)
-        case .failed(let error): fail(error, now)
-        }
-        return false
+        return pull(now)
     }
 
     /// The reply to the caller's oldest command without one; `nil` when it has not come, or the connection has failed.
@@ -390,7 +371,7 @@ extension Connection {
     /// Own commands one after the other, each after the last one's answer.
     private func prepare(_ now: Instant) {
         _ = flushOwn(now)
-        while isPreparing, receive(now: now) {
+        while isPreparing, pull(now) {
             while case .preparing(let step, _) = machine.phase, let reply = readReply() {
                 guard outstanding.answered() == .step else { return fail(.surplusReply, now) }
                 if let error = judge(reply, to: step) { return fail(error, now) }
@@ -414,7 +395,33 @@ extension Connection {
         }
         guard let replyDue, now >= replyDue, isExhausted else { return }
         // Replies may lie in the socket: only an attempt to read at this moment tells. The caller takes what comes.
-        hasNews = receive(now: now)
+        hasNews = pull(now)
+    }
+
+    /// Reads once from the socket; `false` when there is no more for now, or the connection has failed.
+    private func pull(_ now: Instant) -> Bool {
+        latest = now
+        guard socket != nil, !isDrained else {
+            isDrained = false
+            return false
+        }
+        let space = unsafe reader.space()
+        guard space.count > 0 else { return false }
+        let outcome = unsafe tls?.receive(space) ?? socket!.receive(space)
+        switch outcome {
+        case .bytes(let count):
+            reader.received(count)
+            isExhausted = false
+            isDrained = count < space.count && tls == nil
+            emptiedAt = isDrained ? now : nil
+            return true
+        case .wouldBlock:
+            emptiedAt = now
+            if isExhausted { checkReplyDeadline() }
+        case .endOfStream: fail(.closedByServer, now)
+        case .failed(let error): fail(error, now)
+        }
+        return false
     }
 
     /// When the reply to the oldest command is late: counted from its writing, or from the reply before it, so that a

@@ -229,6 +229,21 @@ import Testing
         }
     }
 
+    /// A caller that also looks for replies while the connection's own commands are answered takes nothing from them.
+    @Test func fortyConnectionsAreMadeWithoutAnyWaitingForADeadline() throws {
+        let server = try FakeRedis()
+        defer { server.end() }
+        var settings = try RedisURL.parse(server.url)
+        settings.backoff = .milliseconds(1) ... .milliseconds(2)
+        settings.password = Secret("x")
+        let rig = ConnectionRig(settings)
+        for attempt in 1...40 {
+            try rig.ready()
+            #expect(server.accepted == attempt, "\(String(describing: rig.connection.lastFailure))")
+            rig.connection.fail("again", now: .now)
+        }
+    }
+
     @Test func aConnectionThatItsUserFailsIsMadeAnew() throws {
         let server = try FakeRedis([.silence])
         defer { server.end() }
