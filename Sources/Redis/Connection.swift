@@ -18,49 +18,49 @@
     package typealias Instant = ContinuousClock.Instant
 
     let settings: RedisSettings
-    private let source: any EndpointSource
-    private let random: () -> Double
-    private let usesTLS: Bool
+    let source: any EndpointSource
+    let random: () -> Double
+    let usesTLS: Bool
 
-    private(set) var machine: ConnectionState
-    private var endpoint: RedisSettings.Endpoint
-    private var addresses: [SocketAddress] = []
-    private var resolver: AddressResolver?
-    private var socket: StreamSocket?
-    private var tls: TLSSession?
-    private var reader: ReplyReader
-    private var outstanding: OutstandingCommands
+    var machine: ConnectionState
+    var endpoint: RedisSettings.Endpoint
+    var addresses: [SocketAddress] = []
+    var resolver: AddressResolver?
+    var socket: StreamSocket?
+    var tls: TLSSession?
+    var reader: ReplyReader
+    var outstanding: OutstandingCommands
     /// Own command being written, what of it is out, and the caller's bytes that go out before it.
-    private var own: [UInt8] = []
-    private var ownSent = 0
-    private var ownBoundary = 0
-    private var hasProbe = false
+    var own: [UInt8] = []
+    var ownSent = 0
+    var ownBoundary = 0
+    var hasProbe = false
     /// The caller's bytes that were announced and are not out yet.
-    private var open = 0
+    var open = 0
     /// Since when the socket has taken nothing of what waits.
-    private var stalledSince: Instant?
+    var stalledSince: Instant?
     /// When a reply was taken last.
-    private var answeredAt: Instant
+    var answeredAt: Instant
     /// When the last attempt to read found that there was no more.
-    private var emptiedAt: Instant?
-    private var isDrained = false
+    var emptiedAt: Instant?
+    var isDrained = false
     /// Whether every whole reply that was read has been taken.
-    private var isExhausted = true
+    var isExhausted = true
     /// `advance` has read something that `receive` is to tell.
-    private var hasNews = false
-    private var latest: Instant
+    var hasNews = false
+    var latest: Instant
 
     /// What epoll watches: the socket, or the look-up of its name; -1 when there is nothing.
-    package private(set) var descriptor: Int32 = -1
+    package internal(set) var descriptor: Int32 = -1
     /// A number of its own for each descriptor, rising.
-    package private(set) var generation: UInt64 = 0
-    package private(set) var isReady = false
+    package internal(set) var generation: UInt64 = 0
+    package internal(set) var isReady = false
     /// The server's run_id and redis_version as of the last time this was ready: another run_id is another process, which
     /// may have come back without data.
     package internal(set) var runID: String?
     package internal(set) var serverVersion: String?
     /// A subscriber's connection: see `listen`.
-    package private(set) var isListening = false
+    package internal(set) var isListening = false
 
     /// - Parameters:
     ///   - source: where to connect; `nil`: the settings' endpoint.
@@ -214,294 +214,4 @@
 
     /// Ends it for good.
     package func close() { drive(.close, latest) }
-}
-
-// MARK: Own work
-
-extension Connection {
-    private var isPreparing: Bool { if case .preparing = machine.phase { true } else { false } }
-
-    func fail(_ error: RedisError, _ now: Instant) { drive(.failed(error, jitter: random()), now) }
-
-    /// Hands the event to the state machine and performs what it says, and what follows from that.
-    func drive(_ event: ConnectionState.Event, _ now: Instant) {
-        var next: ConnectionState.Event? = event
-        while let event = next {
-            let action = machine.on(event, now: now)
-            if case .ready = machine.phase { isReady = true } else { isReady = false }
-            next = perform(action, now)
-        }
-    }
-
-    private func perform(_ action: ConnectionState.Action, _ now: Instant) -> ConnectionState.Event? {
-        switch action {
-        case .nothing: return nil
-        case .resolve: return resolve()
-        case .connect(let index): return connect(addresses[index])
-        case .secure: return secure()
-        case .send(let step):
-            begin(OwnCommands.bytes(step, settings), .step, now)
-            return nil
-        case .probe:
-            guard !hasProbe, !outstanding.isCrowded else { return nil }
-            hasProbe = true
-            begin(isListening ? OwnCommands.ping : OwnCommands.role, isListening ? .ping : .role, now)
-            return nil
-        case .abandon:
-            tearDown()
-            return nil
-        case .expire(let error):
-            guard case .connectTimeout(_, let phase, let limit) = error else { return .failed(error, jitter: random()) }
-            return .failed(
-                .connectTimeout(endpoint: endpoint.description, phase: phase, limit: limit), jitter: random())
-        }
-    }
-
-    /// The bytes go out behind what the caller has announced.
-    private func begin(_ bytes: [UInt8], _ owner: OutstandingCommands.Owner, _ now: Instant) {
-        own = bytes
-        ownSent = 0
-        ownBoundary = open
-        outstanding.wrote(1, by: owner, now: now)
-    }
-
-    private func watch(_ descriptor: Int32) {
-        self.descriptor = descriptor
-        generation += 1
-    }
-
-    private func tearDown() {
-        tls = nil
-        socket = nil
-        descriptor = -1
-        reader = ReplyReader(limit: settings.replyLimit)
-        outstanding.removeAll()
-        own = []
-        ownSent = 0
-        open = 0
-        hasProbe = false
-        isListening = false
-        isDrained = false
-        isExhausted = true
-        hasNews = false
-        stalledSince = nil
-        emptiedAt = nil
-    }
-
-    private func resolve() -> ConnectionState.Event? {
-        endpoint = source.endpoint(after: machine.lastFailure?.error)
-        switch endpoint {
-        case .unix(let path):
-            guard let address = SocketAddress(unixPath: path) else {
-                let error = RedisError.connect(
-                    endpoint: path, words: "the path is longer than the 107 bytes of a socket's")
-                return .failed(error, jitter: random())
-            }
-            addresses = [address]
-            return .resolved(addresses: 1)
-        case .tcp(let host, let port):
-            if case .success(let found) = SocketAddress.lookUp(host: host, port: port, isNumeric: true) {
-                addresses = found
-                return .resolved(addresses: found.count)
-            }
-            if resolver?.host != host || resolver?.port != port { resolver = AddressResolver(host: host, port: port) }
-            if let resolver { watch(resolver.descriptor) }
-            return nil
-        }
-    }
-
-    private func checkResolver(_ now: Instant) {
-        guard let result = resolver?.result else { return }
-        resolver = nil
-        descriptor = -1
-        switch result {
-        case .success(let found) where !found.isEmpty:
-            addresses = found
-            drive(.resolved(addresses: found.count), now)
-        case .success:
-            fail(.resolution(host: endpoint.description, words: "it has no address"), now)
-        case .failure(let error): fail(error, now)
-        }
-    }
-
-    private func connect(_ address: SocketAddress) -> ConnectionState.Event? {
-        tearDown()
-        do {
-            let socket = try StreamSocket(connectingTo: address, endpoint: endpoint.description)
-            watch(socket.descriptor)
-            self.socket = consume socket
-            return nil
-        } catch {
-            return .failed(error, jitter: random())
-        }
-    }
-
-    private func checkConnected(_ now: Instant) {
-        switch socket?.connected(endpoint: endpoint.description) {
-        case .success:
-            drive(.connected, now)
-            if usesTLS { handshake(now) } else { prepare(now) }
-        case .failure(let error): fail(error, now)
-        case nil: break
-        }
-    }
-
-    private func secure() -> ConnectionState.Event? {
-        var host = "localhost"
-        if case .tcp(let name, _) = endpoint { host = name }
-        do {
-            tls = try TLSSession(descriptor: descriptor, host: host, authorityLocation: settings.authorityLocation)
-            return nil
-        } catch {
-            return .failed(.tls(error), jitter: random())
-        }
-    }
-
-    private func handshake(_ now: Instant) {
-        guard let tls else { return }
-        do {
-            guard try tls.handshake() else { return }
-            drive(.secured, now)
-            prepare(now)
-        } catch {
-            fail(error, now)
-        }
-    }
-
-    /// Own commands one after the other, each after the last one's answer.
-    private func prepare(_ now: Instant) {
-        _ = flushOwn(now)
-        while isPreparing, pull(now) {
-            while case .preparing(let step, _) = machine.phase, let reply = readReply() {
-                guard outstanding.answered() == .step else { return fail(.surplusReply, now) }
-                if let error = judge(reply, to: step) { return fail(error, now) }
-                drive(.answered, now)
-                _ = flushOwn(now)
-            }
-        }
-        // Bytes behind the last answer belong to nobody: `nextReply` finds that out.
-        if isReady {
-            hasNews = reader.hasUnread
-            isExhausted = !hasNews
-            answeredAt = now
-        }
-    }
-
-    /// What is due on a ready connection: own bytes, and both deadlines.
-    private func keep(_ now: Instant) {
-        _ = flushOwn(now)
-        if let stalledSince, now - stalledSince >= settings.replyDeadline {
-            return fail(.writeStalled(settings.replyDeadline), now)
-        }
-        guard let replyDue, now >= replyDue, isExhausted else { return }
-        // Replies may lie in the socket: only an attempt to read at this moment tells. The caller takes what comes.
-        hasNews = pull(now)
-    }
-
-    /// Reads once from the socket; `false` when there is no more for now, or the connection has failed.
-    private func pull(_ now: Instant) -> Bool {
-        latest = now
-        guard socket != nil, !isDrained else {
-            isDrained = false
-            return false
-        }
-        let space = unsafe reader.space()
-        guard space.count > 0 else { return false }
-        let outcome = unsafe tls?.receive(space) ?? socket!.receive(space)
-        switch outcome {
-        case .bytes(let count):
-            reader.received(count)
-            isExhausted = false
-            isDrained = count < space.count && tls == nil
-            emptiedAt = isDrained ? now : nil
-            return true
-        case .wouldBlock:
-            emptiedAt = now
-            if isExhausted { checkReplyDeadline() }
-        case .endOfStream: fail(.closedByServer, now)
-        case .failed(let error): fail(error, now)
-        }
-        return false
-    }
-
-    /// When the reply to the oldest command is late: counted from its writing, or from the reply before it, so that a
-    /// server that works through a long backlog is not taken for a hung one.
-    private var replyDue: Instant? {
-        outstanding.oldest.map { max($0, answeredAt) + settings.replyDeadline }
-    }
-
-    /// The reply is late, and was not there when the socket had nothing more to give.
-    private func checkReplyDeadline() {
-        guard isReady, let emptiedAt, let replyDue, emptiedAt >= replyDue else { return }
-        fail(.replyDeadline(settings.replyDeadline), latest)
-    }
-
-    private func readReply() -> Reply? {
-        do {
-            if let reply = try reader.next() { return reply }
-            isExhausted = true
-            return nil
-        } catch {
-            fail(error, latest)
-            return nil
-        }
-    }
-
-    private func checkRole(_ reply: Reply) {
-        hasProbe = false
-        if let error = OwnCommands.roleProblem(reply) { fail(error, latest) }
-    }
-
-    private static func isPong(_ reply: Reply) -> Bool {
-        guard case .array(let elements) = reply else { return false }
-        return elements.first?.string == "pong"
-    }
-
-    /// Writes the own command once the caller's bytes before it are out; `false` when the socket is full.
-    private func flushOwn(_ now: Instant) -> Bool {
-        while ownSent < own.count, ownBoundary == 0 {
-            let rest = ownSent
-            let taken = unsafe own.withUnsafeBytes { unsafe send(UnsafeRawBufferPointer(rebasing: $0[rest...]), now) }
-            guard taken > 0 else {
-                if isReady, stalledSince == nil { stalledSince = now }
-                return false
-            }
-            ownSent += taken
-            if ownSent == own.count, open == 0 { stalledSince = nil }
-        }
-        return true
-    }
-
-    /// Bytes taken; 0 when the socket is full or the connection has failed just now.
-    private func send(_ bytes: UnsafeRawBufferPointer, _ now: Instant) -> Int {
-        guard descriptor >= 0 else { return 0 }
-        let outcome = unsafe tls?.send(bytes) ?? socket!.send(bytes)
-        switch outcome {
-        case .bytes(let count): return count
-        case .wouldBlock: return 0
-        case .endOfStream: fail(.closedByServer, now)
-        case .failed(let error): fail(error, now)
-        }
-        return 0
-    }
-
-    /// What is wrong with the answer to an own command, and what it tells about the server.
-    private func judge(_ reply: Reply, to step: ConnectionState.Step) -> RedisError? {
-        if case .error(let text) = reply {
-            let error = unsafe ReplyError.classify(text.bytes, isOwn: true)
-            // The name is for people who look at CLIENT LIST; nothing depends on it.
-            if step == .name, case .global(.noPermission) = error { return nil }
-            return .refused(command: OwnCommands.name(step), error, words: text.string)
-        }
-        switch step {
-        case .authenticate, .select, .name, .ping: return nil
-        case .role: return OwnCommands.roleProblem(reply)
-        case .server:
-            guard case .bulk(let text) = reply else { return .protocolViolation("INFO was not answered with a text") }
-            let fields = OwnCommands.fields(text.string)
-            runID = fields["run_id"]
-            serverVersion = fields["redis_version"]
-            return nil
-        }
-    }
 }

@@ -124,6 +124,31 @@ import Testing
         try rig.ready()
     }
 
+    @Test func aRestartedServerWithMuchDataIsReadyOnlyWithAllOfIt() throws {
+        let server = try RedisServer {
+            // A real server that takes about a second to load, and answers LOADING in the meantime.
+            $0.further = [
+                ["enable-debug-command", "yes"], ["key-load-delay", "300"],
+                ["loading-process-events-interval-bytes", "1024"],
+            ]
+        }
+        try server.command("DEBUG", "POPULATE", "3000")
+        try server.command("SAVE")
+        let rig = ConnectionRig(try RedisURL.parse(server.url))
+        try rig.ready()
+        server.kill()
+        try rig.run("the end noticed") { !rig.connection.isReady }
+        try server.start(waits: false)
+        var wasLoading = false
+        try rig.run("ready") {
+            if case .refused("PING", .transient(.loading), _) = rig.connection.lastFailure?.error { wasLoading = true }
+            return rig.connection.isReady
+        }
+        #expect(wasLoading)
+        try rig.write([["DBSIZE"]])
+        try rig.run("its size") { rig.replies.last == .integer(3000) }
+    }
+
     @Test func aReplicaIsRefusedAndADemotionNoticed() throws {
         let master = try RedisServer()
         let other = try RedisServer()
