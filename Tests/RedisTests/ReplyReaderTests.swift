@@ -92,6 +92,21 @@ import Testing
     }
 
     @Test(arguments: [
+        ":00\r\n", ":01\r\n", ":-0\r\n", ":+1\r\n", ":\r\n", ":1\n", ":1\r\r\n", ":-\r\n", ": 1\r\n", ":1 \r\n",
+        ":9223372036854775808\r\n", ":0999999999999999999\r\n", ":1234567890123456789\r\n", ":-9223372036854775808\r\n",
+    ])
+    func oddIntegersAreWhatHiredisMakesOfThem(_ text: String) {
+        let answers = [true, false].map { fast in
+            Result { try Self.feed(Array((text + ":5\r\n").utf8), to: ReplyReader(usesFastPath: fast)) }
+        }
+        switch (answers[0], answers[1]) {
+        case (.success(let fast), .success(let plain)): #expect(fast == plain)
+        case (.failure, .failure): break
+        default: Issue.record("\(text): \(answers)")
+        }
+    }
+
+    @Test(arguments: [
         "$2147483647\r\n", "$99999999\r\n", "*2147483647\r\n", "*1000000\r\n",
         "*100000\r\n*100000\r\n",
     ])

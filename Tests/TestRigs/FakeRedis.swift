@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// A server that speaks the Redis protocol by a script. It answers a connection's own commands (AUTH, SELECT, CLIENT,
 /// PING, ROLE, INFO) properly unless told otherwise; every other command gets the script's next answer, and `:1` once
@@ -36,7 +35,7 @@ package final class FakeRedis: Sendable {
 
     package let port: UInt16
     private let listener: Int32
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let ended = DispatchSemaphore(value: 0)
 
     package init(_ script: [Answer] = []) throws {

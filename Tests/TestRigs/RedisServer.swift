@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// A real redis-server on a free port of 127.0.0.1 (or a unix socket), with its data in a temporary folder. It ends
 /// with its owner, and with the test process however that ends.
@@ -26,7 +25,7 @@ package final class RedisServer: Sendable {
     package let socketPath: String?
     package let folder: TemporaryFolder
     private let options: Options
-    private let process = Mutex<ChildProcess?>(nil)
+    private let process = Guarded<ChildProcess?>(nil)
 
     /// Starts the server and waits until it accepts commands.
     package init(_ options: Options = Options()) throws {

@@ -1,11 +1,10 @@
 import Foundation
-import Synchronization
 
 /// One thread that never ends and starts the servers: a parent-death signal follows the thread that started the
 /// child, and the test runner's own threads come and go.
 final class RedisStarter: Sendable {
     private static let shared = RedisStarter()
-    private let work = Mutex<[@Sendable () -> Void]>([])
+    private let work = Guarded<[@Sendable () -> Void]>([])
     private let added = DispatchSemaphore(value: 0)
 
     private init() {
@@ -28,7 +27,7 @@ final class RedisStarter: Sendable {
     }
 
     private final class Answer<Value: Sendable>: Sendable {
-        private let result = Mutex<Result<Value, any Error>?>(nil)
+        private let result = Guarded<Result<Value, any Error>?>(nil)
         private let given = DispatchSemaphore(value: 0)
 
         func give(_ value: Result<Value, any Error>) {

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// Stands between clients and a server on 127.0.0.1: records, cuts, freezes, and is deaf when told. One thread serves
 /// all its connections; it is joined when its owner goes.
@@ -26,7 +25,7 @@ package final class TCPProxy: Sendable {
 
     package let port: UInt16
     private let target: UInt16
-    private let state = Mutex(State())
+    private let state = Guarded(State())
     private let ended = DispatchSemaphore(value: 0)
 
     package init(to target: UInt16) throws {
