@@ -52,7 +52,7 @@ import Testing
         let server = try RedisServer()
         var settings = Self.settings(server, host: "127.0.0.1", authority: nil)
         settings.connectTimeout = .milliseconds(500)
-        let client = Client(settings, patience: .seconds(1))
+        let client = Client(settings, patience: .seconds(4))
         let error = #expect(throws: RedisError.self) { try client.connect() }
         #expect(
             error
