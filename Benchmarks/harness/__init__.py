@@ -1,0 +1,1 @@
+"""What `Benchmarks/run` is made of: children, servers, contenders, measurements and the table."""

@@ -1,0 +1,385 @@
+/*
+ * Fills Kafka for the measurements.
+ *
+ *   create   N topics of one partition, in one request
+ *   backlog  M candles, interleaved over the topics, as fast as the broker takes them
+ *   live     candles at a rate, each with the time it was handed to librdkafka in it
+ *   purge    take away what lies in the topics
+ *   count    how many messages lie in the topics
+ *
+ * A message is a candle in the shape the workers write, shortened to about 190 bytes: close_time,
+ * quote_asset_volume, number_of_trades, taker_buy_* and source are left out. Added are `n`, the number of the message in
+ * its topic from 1, and in live messages `sent`, CLOCK_MONOTONIC in nanoseconds. Key: the symbol.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <librdkafka/rdkafka.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { PAYLOAD_BYTES = 512, NAME_BYTES = 64 };
+
+static void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+static void die(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("produce: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    exit(1);
+}
+
+static uint64_t monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct options {
+    const char *brokers, *symbol_prefix, *linger;
+    uint32_t topics;
+    uint64_t messages;
+    uint32_t poison_every; /* 0: none */
+    double rate, seconds;
+};
+
+static uint64_t delivered, failed;
+static rd_kafka_resp_err_t last_failure;
+static volatile sig_atomic_t stopping;
+
+static void on_signal(int number) {
+    (void)number;
+    stopping = 1;
+}
+
+static void on_delivery(rd_kafka_t *producer, const rd_kafka_message_t *message, void *unused) {
+    (void)producer;
+    (void)unused;
+    if (message->err) {
+        failed++;
+        last_failure = message->err;
+    } else {
+        delivered++;
+    }
+}
+
+static void set(rd_kafka_conf_t *settings, const char *name, const char *value) {
+    char problem[512];
+    if (rd_kafka_conf_set(settings, name, value, problem, sizeof problem) != RD_KAFKA_CONF_OK) die("%s", problem);
+}
+
+static rd_kafka_t *connect_kafka(const struct options *o) {
+    rd_kafka_conf_t *settings = rd_kafka_conf_new();
+    set(settings, "bootstrap.servers", o->brokers);
+    set(settings, "socket.nagle.disable", "true");
+    set(settings, "acks", "all");
+    set(settings, "linger.ms", o->linger);
+    set(settings, "queue.buffering.max.messages", "1000000");
+    set(settings, "queue.buffering.max.kbytes", "1048576");
+    set(settings, "batch.num.messages", "10000");
+    rd_kafka_conf_set_dr_msg_cb(settings, on_delivery);
+    char problem[512];
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, settings, problem, sizeof problem);
+    if (!handle) die("kafka: %s", problem);
+    return handle;
+}
+
+static void topic_name(char *out, const struct options *o, uint32_t index) {
+    snprintf(out, NAME_BYTES, "market.data.%s%04uusdt.1m", o->symbol_prefix, index);
+}
+
+static void symbol_name(char *out, const struct options *o, uint32_t index) {
+    snprintf(out, NAME_BYTES, "%s%04uUSDT", o->symbol_prefix, index);
+    for (char *c = out; *c; c++)
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+}
+
+/* ---- create ----------------------------------------------------------------------------------------------------- */
+static int create(const struct options *o) {
+    rd_kafka_t *handle = connect_kafka(o);
+    rd_kafka_NewTopic_t **topics = calloc(o->topics, sizeof *topics);
+    if (!topics) die("out of memory");
+    char name[NAME_BYTES], problem[512];
+    for (uint32_t i = 0; i < o->topics; i++) {
+        topic_name(name, o, i);
+        topics[i] = rd_kafka_NewTopic_new(name, 1, 1, problem, sizeof problem);
+        if (!topics[i]) die("topic %s: %s", name, problem);
+    }
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    if (rd_kafka_AdminOptions_set_request_timeout(options, 120000, problem, sizeof problem) ||
+        rd_kafka_AdminOptions_set_operation_timeout(options, 120000, problem, sizeof problem))
+        die("%s", problem);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
+    rd_kafka_CreateTopics(handle, topics, o->topics, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 130000);
+    if (!event) die("no answer to the creation of %u topics", o->topics);
+    if (rd_kafka_event_error(event)) die("create topics: %s", rd_kafka_event_error_string(event));
+    size_t count;
+    const rd_kafka_topic_result_t **results =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_resp_err_t error = rd_kafka_topic_result_error(results[i]);
+        if (error) die("create %s: %s", rd_kafka_topic_result_name(results[i]), rd_kafka_err2str(error));
+    }
+    rd_kafka_event_destroy(event);
+    printf("{\"created\":%zu}\n", count);
+    return 0;
+}
+
+/* ---- the candles ------------------------------------------------------------------------------------------------ */
+static size_t decimal(char *out, uint64_t value) {
+    char digits[20];
+    size_t count = 0, length = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    while (count) out[length++] = digits[--count];
+    return length;
+}
+
+static char *text(char *end, const char *literal, size_t length) {
+    memcpy(end, literal, length);
+    return end + length;
+}
+#define TEXT(end, literal) text(end, literal, sizeof(literal) - 1)
+
+static char *price(char *end, uint64_t hundredths) {
+    end += decimal(end, hundredths / 100);
+    *end++ = '.';
+    *end++ = (char)('0' + hundredths / 10 % 10);
+    *end++ = (char)('0' + hundredths % 10);
+    return end;
+}
+
+/* Written by hand: a printf of ten members would be the slowest part of filling a backlog. */
+static size_t candle(char *out, const char *symbol, uint64_t n, uint64_t sent) {
+    uint64_t minute = 1726000000000u + n * 60000u;
+    uint64_t base = 632501 + n * 7919 % 9973;
+    char *end = TEXT(out, "{\"symbol\":\"");
+    end = text(end, symbol, strlen(symbol));
+    end = TEXT(end, "\",\"timeframe\":\"1m\",\"time\":");
+    end += decimal(end, minute);
+    end = price(TEXT(end, ",\"open\":"), base);
+    end = price(TEXT(end, ",\"high\":"), base + n % 911);
+    end = price(TEXT(end, ",\"low\":"), base - n % 877);
+    end = price(TEXT(end, ",\"close\":"), base + n % 401);
+    end = price(TEXT(end, ",\"volume\":"), 1000 + n % 89000);
+    end = TEXT(end, ",\"is_closed\":true,\"timestamp\":");
+    end += decimal(end, minute + 60001);
+    end = TEXT(end, ",\"n\":");
+    end += decimal(end, n);
+    if (sent) {
+        end = TEXT(end, ",\"sent\":");
+        end += decimal(end, sent);
+    }
+    *end++ = '}';
+    return (size_t)(end - out);
+}
+
+struct topic {
+    rd_kafka_topic_t *handle;
+    char symbol[NAME_BYTES];
+    uint64_t count;
+};
+
+static struct topic *open_topics(rd_kafka_t *producer, const struct options *o) {
+    struct topic *topics = calloc(o->topics, sizeof *topics);
+    if (!topics) die("out of memory");
+    for (uint32_t i = 0; i < o->topics; i++) {
+        char name[NAME_BYTES];
+        topic_name(name, o, i);
+        symbol_name(topics[i].symbol, o, i);
+        topics[i].handle = rd_kafka_topic_new(producer, name, NULL);
+        if (!topics[i].handle) die("topic %s: %s", name, rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    return topics;
+}
+
+static uint64_t payload_bytes;
+
+static void produce(rd_kafka_t *producer, struct topic *topic, bool poison, uint64_t sent) {
+    static const char broken[] = "this is not JSON, and stands for what nobody can use {\"symbol\":";
+    char payload[PAYLOAD_BYTES];
+    const void *value = payload;
+    size_t length = sizeof broken - 1;
+    topic->count++;
+    if (poison)
+        value = broken;
+    else
+        length = candle(payload, topic->symbol, topic->count, sent);
+    payload_bytes += length;
+    while (rd_kafka_produce(
+               topic->handle, 0, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value, length, topic->symbol,
+               strlen(topic->symbol), NULL) != 0) {
+        rd_kafka_resp_err_t error = rd_kafka_last_error();
+        if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL) die("produce: %s", rd_kafka_err2str(error));
+        rd_kafka_poll(producer, 10);
+    }
+}
+
+static int finish(rd_kafka_t *producer, uint64_t produced, uint64_t started, uint64_t latest_start) {
+    rd_kafka_resp_err_t error = rd_kafka_flush(producer, 120000);
+    if (error) die("flush: %s (%llu of %llu delivered)", rd_kafka_err2str(error), (unsigned long long)delivered,
+                   (unsigned long long)produced);
+    if (failed) die("%llu messages failed, the last: %s", (unsigned long long)failed, rd_kafka_err2str(last_failure));
+    if (delivered != produced)
+        die("%llu produced, %llu delivered", (unsigned long long)produced, (unsigned long long)delivered);
+    printf(
+        "{\"messages\":%llu,\"mean_payload_bytes\":%.1f,\"seconds\":%.3f,\"longest_delay_milliseconds\":%.3f}\n",
+        (unsigned long long)produced, produced ? (double)payload_bytes / (double)produced : 0,
+        (double)(monotonic_nanoseconds() - started) / 1e9, (double)latest_start / 1e6);
+    return 0;
+}
+
+static int backlog(const struct options *o) {
+    rd_kafka_t *producer = connect_kafka(o);
+    struct topic *topics = open_topics(producer, o);
+    uint64_t started = monotonic_nanoseconds(), produced = 0;
+    for (; produced < o->messages && !stopping; produced++) {
+        /* One in each block, at a place that moves, so that every topic gets its share. */
+        bool poison = o->poison_every && produced % o->poison_every == produced / o->poison_every * 7 % o->poison_every;
+        produce(producer, &topics[produced % o->topics], poison, 0);
+        if (produced % 1024 == 0) rd_kafka_poll(producer, 0);
+    }
+    return finish(producer, produced, started, 0);
+}
+
+/* Open loop: message i is due at start + i / rate whatever became of those before, and what is late is sent at once
+ * with the true time, so a stall of this program cannot hide a stall of the program measured. */
+static int live(const struct options *o) {
+    rd_kafka_t *producer = connect_kafka(o);
+    struct topic *topics = open_topics(producer, o);
+    uint64_t total = (uint64_t)(o->rate * o->seconds), produced = 0, longest_delay = 0;
+    uint64_t started = monotonic_nanoseconds();
+    while (produced < total && !stopping) {
+        uint64_t now = monotonic_nanoseconds();
+        while (produced < total) {
+            uint64_t due = started + (uint64_t)((double)produced * 1e9 / o->rate);
+            if (due > now) break;
+            if (now - due > longest_delay) longest_delay = now - due;
+            produce(producer, &topics[produced % o->topics], false, monotonic_nanoseconds());
+            produced++;
+        }
+        rd_kafka_poll(producer, 0);
+        struct timespec pause = {.tv_nsec = 500000};
+        nanosleep(&pause, NULL);
+    }
+    return finish(producer, produced, started, longest_delay);
+}
+
+/* ---- purge ------------------------------------------------------------------------------------------------------ */
+static int purge(const struct options *o) {
+    rd_kafka_t *handle = connect_kafka(o);
+    rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_new((int)o->topics);
+    for (uint32_t i = 0; i < o->topics; i++) {
+        char name[NAME_BYTES];
+        topic_name(name, o, i);
+        rd_kafka_topic_partition_list_add(ends, name, 0)->offset = RD_KAFKA_OFFSET_END;
+    }
+    rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(ends);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
+    rd_kafka_DeleteRecords(handle, &request, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 70000);
+    if (!event) die("no answer to the deletion of records");
+    if (rd_kafka_event_error(event)) die("delete records: %s", rd_kafka_event_error_string(event));
+    const rd_kafka_topic_partition_list_t *done =
+        rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+    for (int i = 0; i < done->cnt; i++)
+        if (done->elems[i].err) die("delete records of %s: %s", done->elems[i].topic, rd_kafka_err2str(done->elems[i].err));
+    printf("{\"purged\":%d}\n", done->cnt);
+    return 0;
+}
+
+/* ---- count ------------------------------------------------------------------------------------------------------ */
+static bool has_suffix(const char *name, const char *suffix) {
+    size_t length = strlen(name), tail = strlen(suffix);
+    return length >= tail && strcmp(name + length - tail, suffix) == 0;
+}
+
+static int count(const struct options *o) {
+    rd_kafka_t *handle = connect_kafka(o);
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t error = rd_kafka_metadata(handle, 1, NULL, &metadata, 30000);
+    if (error) die("metadata: %s", rd_kafka_err2str(error));
+    char prefix[NAME_BYTES];
+    snprintf(prefix, sizeof prefix, "market.data.%s", o->symbol_prefix);
+    uint64_t messages = 0, dead_letters = 0;
+    int topics = 0;
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *topic = &metadata->topics[i];
+        if (strncmp(topic->topic, prefix, strlen(prefix)) != 0) continue;
+        bool is_dead = has_suffix(topic->topic, ".dlq");
+        topics += !is_dead;
+        for (int p = 0; p < topic->partition_cnt; p++) {
+            int64_t low, high;
+            error = rd_kafka_query_watermark_offsets(
+                handle, topic->topic, topic->partitions[p].id, &low, &high, 30000);
+            if (error) die("offsets of %s: %s", topic->topic, rd_kafka_err2str(error));
+            *(is_dead ? &dead_letters : &messages) += (uint64_t)(high - low);
+        }
+    }
+    rd_kafka_metadata_destroy(metadata);
+    printf("{\"topics\":%d,\"messages\":%llu,\"dead_letters\":%llu}\n", topics, (unsigned long long)messages,
+           (unsigned long long)dead_letters);
+    return 0;
+}
+
+static void usage(void) {
+    fputs("usage: produce create  --brokers LIST --topics N [--symbol-prefix S]\n"
+          "       produce backlog --brokers LIST --topics N --messages M [--poison-every K] [--linger MS]\n"
+          "       produce live    --brokers LIST --topics N --rate R --seconds S [--linger MS]\n"
+          "       produce purge   --brokers LIST --topics N\n"
+          "       produce count   --brokers LIST [--symbol-prefix S]\n"
+          "Topics are market.data.<prefix>NNNNusdt.1m, the prefix is s unless told. Prints one JSON object.\n",
+          stderr);
+    exit(2);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) usage();
+    struct options o = {.symbol_prefix = "s"};
+    static const struct option options[] = {
+        {"brokers", required_argument, NULL, 'b'},  {"topics", required_argument, NULL, 't'},
+        {"messages", required_argument, NULL, 'm'}, {"poison-every", required_argument, NULL, 'k'},
+        {"rate", required_argument, NULL, 'r'},     {"seconds", required_argument, NULL, 's'},
+        {"linger", required_argument, NULL, 'l'},   {"symbol-prefix", required_argument, NULL, 'p'},
+        {NULL, 0, NULL, 0}};
+    for (int option; (option = getopt_long(argc - 1, argv + 1, "", options, NULL)) != -1;) {
+        switch (option) {
+            case 'b': o.brokers = optarg; break;
+            case 't': o.topics = (uint32_t)strtoul(optarg, NULL, 10); break;
+            case 'm': o.messages = strtoull(optarg, NULL, 10); break;
+            case 'k': o.poison_every = (uint32_t)strtoul(optarg, NULL, 10); break;
+            case 'r': o.rate = strtod(optarg, NULL); break;
+            case 's': o.seconds = strtod(optarg, NULL); break;
+            case 'l': o.linger = optarg; break;
+            case 'p': o.symbol_prefix = optarg; break;
+            default: usage();
+        }
+    }
+    if (!o.brokers || strlen(o.symbol_prefix) > 16) usage();
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    const char *verb = argv[1];
+    bool is_live = strcmp(verb, "live") == 0;
+    /* A backlog waits for full batches; live traffic does not wait. */
+    if (!o.linger) o.linger = is_live ? "0" : "100";
+    if (strcmp(verb, "count") == 0) return count(&o);
+    if (o.topics == 0 || o.topics > 10000) usage();
+    if (strcmp(verb, "create") == 0) return create(&o);
+    if (strcmp(verb, "purge") == 0) return purge(&o);
+    if (strcmp(verb, "backlog") == 0 && o.messages) return backlog(&o);
+    if (is_live && o.rate > 0 && o.seconds > 0) return live(&o);
+    usage();
+}
