@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -133,28 +132,35 @@ static size_t find_source(rd_kafka_t *consumer, const rd_kafka_message_t *messag
 struct nudge {
     pthread_t thread;
     rd_kafka_t *consumer;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* holds what follows */
+    pthread_cond_t changed;
     char topic[256];
     int32_t partition;
-    _Atomic uint64_t backlog_until;
-    atomic_bool stop;
+    uint64_t backlog_until; /* CLOCK_MONOTONIC, nanoseconds */
+    bool stop;
 };
 
-static struct nudge nudge = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct nudge nudge = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+/* Sleeps without a tick while there is no backlog, so that live traffic and idling are not disturbed. */
 static void *nudge_loop(void *unused) {
     (void)unused;
-    while (!atomic_load(&nudge.stop)) {
-        usleep(NUDGE_MILLISECONDS * 1000);
-        if (clock_nanoseconds(CLOCK_MONOTONIC) >= atomic_load(&nudge.backlog_until)) continue;
+    pthread_mutex_lock(&nudge.lock);
+    while (!nudge.stop) {
+        if (clock_nanoseconds(CLOCK_MONOTONIC) >= nudge.backlog_until) {
+            pthread_cond_wait(&nudge.changed, &nudge.lock);
+            continue;
+        }
         char topic[sizeof nudge.topic];
-        pthread_mutex_lock(&nudge.lock);
         memcpy(topic, nudge.topic, sizeof topic);
         int32_t partition = nudge.partition;
         pthread_mutex_unlock(&nudge.lock);
         int64_t low, high;
         rd_kafka_query_watermark_offsets(nudge.consumer, topic, partition, &low, &high, 1000);
+        usleep(NUDGE_MILLISECONDS * 1000);
+        pthread_mutex_lock(&nudge.lock);
     }
+    pthread_mutex_unlock(&nudge.lock);
     return NULL;
 }
 
@@ -162,9 +168,17 @@ static void note_backlog(const rd_kafka_message_t *message) {
     pthread_mutex_lock(&nudge.lock);
     snprintf(nudge.topic, sizeof nudge.topic, "%s", rd_kafka_topic_name(message->rkt));
     nudge.partition = message->partition;
+    nudge.backlog_until = clock_nanoseconds(CLOCK_MONOTONIC) + (uint64_t)BACKLOG_MILLISECONDS * 1000000u;
+    pthread_cond_signal(&nudge.changed);
     pthread_mutex_unlock(&nudge.lock);
-    atomic_store(
-        &nudge.backlog_until, clock_nanoseconds(CLOCK_MONOTONIC) + (uint64_t)BACKLOG_MILLISECONDS * 1000000u);
+}
+
+static void end_nudge(void) {
+    pthread_mutex_lock(&nudge.lock);
+    nudge.stop = true;
+    pthread_cond_signal(&nudge.changed);
+    pthread_mutex_unlock(&nudge.lock);
+    pthread_join(nudge.thread, NULL);
 }
 
 /* ---- Redis ------------------------------------------------------------------------------------------------------ */
@@ -445,8 +459,7 @@ int main(int argc, char **argv) {
 
     pthread_t deadline;
     pthread_create(&deadline, NULL, end_hard, NULL);
-    atomic_store(&nudge.stop, true);
-    if (!can_set_backoff) pthread_join(nudge.thread, NULL);
+    if (!can_set_backoff) end_nudge();
     rd_kafka_consumer_close(consumer);
     return 0;
 }

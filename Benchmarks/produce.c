@@ -278,8 +278,9 @@ static int live(const struct options *o) {
 }
 
 /* ---- purge ------------------------------------------------------------------------------------------------------ */
-static int purge(const struct options *o) {
-    rd_kafka_t *handle = connect_kafka(o);
+
+/* One request; answers the first error of a topic. */
+static rd_kafka_resp_err_t purge_once(rd_kafka_t *handle, const struct options *o) {
     rd_kafka_topic_partition_list_t *ends = rd_kafka_topic_partition_list_new((int)o->topics);
     for (uint32_t i = 0; i < o->topics; i++) {
         char name[NAME_BYTES];
@@ -287,16 +288,33 @@ static int purge(const struct options *o) {
         rd_kafka_topic_partition_list_add(ends, name, 0)->offset = RD_KAFKA_OFFSET_END;
     }
     rd_kafka_DeleteRecords_t *request = rd_kafka_DeleteRecords_new(ends);
+    rd_kafka_topic_partition_list_destroy(ends);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(handle);
     rd_kafka_DeleteRecords(handle, &request, 1, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 70000);
     if (!event) die("no answer to the deletion of records");
-    if (rd_kafka_event_error(event)) die("delete records: %s", rd_kafka_event_error_string(event));
-    const rd_kafka_topic_partition_list_t *done =
-        rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
-    for (int i = 0; i < done->cnt; i++)
-        if (done->elems[i].err) die("delete records of %s: %s", done->elems[i].topic, rd_kafka_err2str(done->elems[i].err));
-    printf("{\"purged\":%d}\n", done->cnt);
+    rd_kafka_resp_err_t error = rd_kafka_event_error(event);
+    if (!error) {
+        const rd_kafka_topic_partition_list_t *done =
+            rd_kafka_DeleteRecords_result_offsets(rd_kafka_event_DeleteRecords_result(event));
+        for (int i = 0; i < done->cnt && !error; i++) error = done->elems[i].err;
+    }
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_DeleteRecords_destroy(request);
+    return error;
+}
+
+static int purge(const struct options *o) {
+    rd_kafka_t *handle = connect_kafka(o);
+    rd_kafka_resp_err_t error;
+    /* A topic just created has no leader for a moment, and the admin API does not wait for one. */
+    for (int attempt = 0; (error = purge_once(handle, o)) && attempt < 50; attempt++) {
+        struct timespec pause = {.tv_nsec = 200000000};
+        nanosleep(&pause, NULL);
+    }
+    if (error) die("delete records: %s", rd_kafka_err2str(error));
+    printf("{\"purged\":%u}\n", o->topics);
     return 0;
 }
 

@@ -54,7 +54,9 @@ def yardstick_only(what, name, figures, show):
 
 
 def failed(what, reason):
-    return Row(what, "–", met=f"**not measured**: {reason.splitlines()[0]}")
+    """The reason's first line, and the last of the log lines below it."""
+    lines = [line.strip() for line in reason.splitlines() if line.strip()] or ["no reason given"]
+    return Row(what, "–", met="**not measured**: " + " ".join(dict.fromkeys((lines[0], lines[-1]))))
 
 
 def per_second(value):
