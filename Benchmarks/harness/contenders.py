@@ -31,7 +31,8 @@ class Tools:
         compiler = os.environ.get("CC", "cc")
         for name in ("bare-loop", "produce", "subscriber"):
             source = os.path.join(self._source, f"{name}.c")
-            _compile([compiler, "-O2", "-std=gnu11", "-Wall", "-Wextra", "-o", self.path(name), source, "-lrdkafka", "-lpthread"])
+            flags = ["-O2", "-std=gnu11", "-Wall", "-Wextra"]
+            _compile([compiler, *flags, "-o", self.path(name), source, "-lrdkafka", "-lpthread"])
 
     def build_java(self):
         """Why the Java loop cannot be built, or None."""

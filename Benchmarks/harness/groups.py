@@ -260,7 +260,8 @@ def idle(bench):
             "idle, wake-ups of all threads", [bare.wake_ups], [ours.wake_ups], report.times_a_second))
     else:
         bench.rows.append(report.yardstick_only("idle, CPU", "bare", [bare.core_percent], report.percent))
-        bench.rows.append(report.yardstick_only("idle, wake-ups of all threads", "bare", [bare.wake_ups], report.times_a_second))
+        bench.rows.append(report.yardstick_only(
+            "idle, wake-ups of all threads", "bare", [bare.wake_ups], report.times_a_second))
 
 
 def poison(bench):
