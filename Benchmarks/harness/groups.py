@@ -228,6 +228,9 @@ def latency(bench):
         bench.rows.append(report.limited(
             f"memory live, {traffic}, {label}", [each.resident_megabytes for each in bare],
             [each.resident_megabytes for each in ours], report.megabytes, at_most=40))
+        bench.rows.append(report.limited(
+            "– the most ever resident in those runs", [each.peak_megabytes for each in bare],
+            [each.peak_megabytes for each in ours], report.megabytes))
     if not bench.plain:
         for share in ("p50", "p99"):
             bench.rows.append(report.yardstick_only(
