@@ -1,6 +1,7 @@
 """The programs that are compared. Each takes the same topics to the same Redis; the measuring is the same for all."""
 
 import glob
+import http.client
 import json
 import os
 import shutil
@@ -140,7 +141,7 @@ class Klinecast:
         try:
             health = self.health()
             routed = health.get("stats", {}).get("messages_routed")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return {}, [f"{self.name}: GET /health: {error}"]
         notes = [] if routed == messages else [f"{self.name}: /health says {routed} messages routed, Redis {messages}"]
         if health.get("status") != "healthy":
