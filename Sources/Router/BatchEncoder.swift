@@ -62,7 +62,7 @@ import MarketData
             to: Batch.Entry(
                 slot: record.slot, epoch: partition.pointee.epoch, offset: record.offset,
                 timestamp: record.timestamp, handle: record.handle,
-                isHighPriority: partition.pointee.route.lane == .trade, isRefused: false))
+                isHighPriority: partition.pointee.isTrade, isRefused: false))
         batch.entryCount += 1
         let payload: Payload
         guard unsafe partition.pointee.channels.0 >= 0 else {
@@ -141,7 +141,7 @@ import MarketData
         var brace = value.count - 1
         while unsafe scratch.load(fromByteOffset: brace, as: UInt8.self) != UInt8(ascii: "}") { brace -= 1 }
         let tailCount = unsafe writeTail(record, partition, flags: Int(flags))
-        let closed = unsafe partition.pointee.route.isMarketData && flags & simdjson_shim_is_closed != 0
+        let closed = unsafe partition.pointee.isMarketData && flags & simdjson_shim_is_closed != 0
         return unsafe .made(
             Payload(
                 value: UnsafeRawBufferPointer(start: scratch, count: brace), tailCount: tailCount, isClosed: closed))
@@ -170,8 +170,8 @@ import MarketData
         }
         unsafe cursor.put(literal: ",\"received_at\":\"")
         unsafe cursor.put(UnsafeRawBufferPointer(start: receivedAt, count: Self.receivedAtCount))
-        let isMarket = unsafe partition.pointee.route.isMarketData
-        let isHigh = unsafe isMarket ? flags & simdjson_shim_is_closed != 0 : partition.pointee.route.lane == .trade
+        let isMarket = unsafe partition.pointee.isMarketData
+        let isHigh = unsafe isMarket ? flags & simdjson_shim_is_closed != 0 : partition.pointee.isTrade
         let isEnriched = isMarket && flags & simdjson_shim_is_enriched != 0
         switch (isEnriched, isHigh) {
         case (false, false): unsafe cursor.put(templates.normal)

@@ -3,7 +3,9 @@ import MarketData
 /// What the lane knows of one source partition that it owns.
 @unsafe struct Partition {
     let source: SourcePartition
-    let route: Route
+    /// What the route says, spelled out: reading a member of the route itself on the hot path copies the whole of it.
+    let isMarketData: Bool
+    let isTrade: Bool
     /// Places in the channel table; the second is -1 where there is one channel.
     let channels: (Int32, Int32)
     let templates: PartitionTemplates

@@ -230,9 +230,9 @@ extension Pipeline {
 
     private mutating func acknowledge(_ batch: inout Batch, _ now: ContinuousClock.Instant) {
         var routed = 0
+        releaseHandles(of: &batch)
         for index in 0..<batch.entryCount {
             let entry = unsafe batch.entries + index
-            if let handle = unsafe entry.pointee.handle { unsafe source.release(handle) }
             if unsafe !entry.pointee.isRefused {
                 routed += 1
                 if unsafe entry.pointee.isHighPriority { snapshot.counters.highPriorityRouted += 1 }
@@ -248,6 +248,16 @@ extension Pipeline {
         }
         snapshot.counters.routed += routed
         snapshot.recordsInWindow -= batch.entryCount
+    }
+
+    func releaseHandles(of batch: inout Batch) {
+        var count = 0
+        for index in 0..<batch.entryCount {
+            guard let handle = unsafe batch.entries[index].handle else { continue }
+            unsafe handles[count] = handle
+            count += 1
+        }
+        unsafe source.release(handles, count: count)
     }
 
     /// From the record's time to now, in a bucket of 2^n milliseconds.

@@ -80,7 +80,7 @@ extension Pipeline {
         let hasStream = settings.sinks.contains(.stream)
         unsafe partitions.insert(
             Partition(
-                source: assigned.source, route: route,
+                source: assigned.source, isMarketData: route.isMarketData, isTrade: route.lane == .trade,
                 channels: (places.first ?? -1, places.count > 1 ? places[1] : -1),
                 templates: PartitionTemplates(
                     source: assigned.source, route: route,

@@ -57,6 +57,8 @@ import Telemetry
     /// Last values were refused for want of memory: write them all again then.
     var restoreAt: ContinuousClock.Instant?
     let replies: UnsafeMutablePointer<SinkReply>
+    /// The handles of a batch, collected to be released in one call.
+    let handles: UnsafeMutablePointer<OpaquePointer>
     static var replyCapacity: Int { 1024 }
 
     var unwritten = 0
@@ -89,11 +91,13 @@ import Telemetry
         poller = Poller(source: source.readiness, control: control.descriptor)
         unsafe taken = .allocate(capacity: settings.limits.messages)
         unsafe replies = .allocate(capacity: Self.replyCapacity)
+        unsafe handles = .allocate(capacity: settings.limits.messages)
     }
 
     deinit {
         unsafe taken.deallocate()
         unsafe replies.deallocate()
+        unsafe handles.deallocate()
     }
 
     /// Runs until a stop is requested and done, or the source fails for good. The caller closes source and sink then, on
@@ -127,12 +131,17 @@ import Telemetry
     private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
         if canTake, sourceIsReady || takenNext < takenCount { return 0 }
         var next = now + .seconds(1)
-        for moment in [
-            sink.nextDeadline, assignAgainAt, revocation?.deadline, storeAt, sendAgainAt, restoreAt, drainDeadline,
-            fullSince.map { $0 + settings.pauseAfter },
-        ] {
+        func notAfter(_ moment: ContinuousClock.Instant?) {
             if let moment, moment < next { next = moment }
         }
+        notAfter(sink.nextDeadline)
+        notAfter(assignAgainAt)
+        notAfter(revocation?.deadline)
+        notAfter(storeAt)
+        notAfter(sendAgainAt)
+        notAfter(restoreAt)
+        notAfter(drainDeadline)
+        if let fullSince { notAfter(fullSince + settings.pauseAfter) }
         let (seconds, attoseconds) = (next - now).components
         // Rounded up, or the last millisecond before a deadline would be spent spinning.
         return Int32(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
@@ -179,10 +188,7 @@ import Telemetry
 
     private mutating func add(_ record: Record, to batch: UnsafeMutablePointer<Batch>) {
         guard let partition = unsafe partitions[record.slot], unsafe !partition.pointee.isRevoking else {
-            if let handle = unsafe record.handle {
-                unsafe source.release(handle)
-                snapshot.counters.returned += 1
-            }
+            unsafe giveBack(record)
             return
         }
         if unsafe record.kind == .endOfPartition {
@@ -265,9 +271,7 @@ import Telemetry
         returnTaken { _ in true }
         while !window.isEmpty {
             let batch = unsafe window.oldest
-            for index in unsafe 0..<batch.pointee.entryCount {
-                if let handle = unsafe batch.pointee.entries[index].handle { unsafe source.release(handle) }
-            }
+            unsafe releaseHandles(of: &batch.pointee)
             window.pop()
         }
         snapshot.phase = .stopped
@@ -282,16 +286,19 @@ import Telemetry
         for index in takenNext..<takenCount {
             let record = unsafe taken[index]
             if unsafe isReturned(record.slot) {
-                if let handle = unsafe record.handle {
-                    unsafe source.release(handle)
-                    snapshot.counters.returned += 1
-                }
+                unsafe giveBack(record)
             } else {
                 unsafe taken[kept] = unsafe record
                 kept += 1
             }
         }
         takenCount = kept
+    }
+
+    private mutating func giveBack(_ record: Record) {
+        guard var handle = unsafe record.handle else { return }
+        unsafe source.release(&handle, count: 1)
+        snapshot.counters.returned += 1
     }
 }
 

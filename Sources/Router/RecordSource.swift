@@ -12,8 +12,8 @@ package protocol RecordSource: AnyObject {
     func tend()
     /// Hands out at most `limit` records without waiting, in order within a partition; the number of them.
     func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int
-    /// Gives a record's memory back. Each handle once.
-    func release(_ handle: OpaquePointer)
+    /// Gives the memory of `count` records back. Each handle once.
+    func release(_ handles: UnsafePointer<OpaquePointer>, count: Int)
     /// What happened beside records, oldest first; `nil` when nothing is left.
     func nextEvent() -> SourceEvent?
     /// A copy of the whole record, headers too. Allocates; for dead letters.

@@ -36,7 +36,9 @@ final class KafkaSource: RecordSource {
         unsafe consumer.take(into: records, limit: limit)
     }
 
-    func release(_ handle: OpaquePointer) { unsafe consumer.release(handle) }
+    func release(_ handles: UnsafePointer<OpaquePointer>, count: Int) {
+        for index in 0..<count { unsafe consumer.release(handles[index]) }
+    }
 
     func contents(of handle: OpaquePointer) -> RecordContents {
         let copy = unsafe consumer.copy(handle)

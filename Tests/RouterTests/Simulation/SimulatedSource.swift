@@ -59,7 +59,11 @@ import MarketData
             kind: .record, slot: slot, offset: offset, timestamp: 1_000 + offset, key: nil, value: view, handle: handle)
     }
 
-    func release(_ handle: OpaquePointer) {
+    func release(_ handles: UnsafePointer<OpaquePointer>, count: Int) {
+        for index in 0..<count { unsafe release(handles[index]) }
+    }
+
+    private func release(_ handle: OpaquePointer) {
         guard unsafe open.remove(handle) != nil else {
             mistakes.append("a handle was released twice")
             return
