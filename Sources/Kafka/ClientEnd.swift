@@ -21,8 +21,13 @@ import Foundation
             var text = [CChar](repeating: 0, count: 8)
             _ = unsafe kafka_shim_error_take(rd_kafka_consumer_close_queue(pointer, queue), &text, text.count)
             while unsafe rd_kafka_consumer_closed(pointer) == 0, DispatchTime.now() < leave {
-                // Serves the rebalance callback, which gives everything back.
-                if let event = unsafe rd_kafka_queue_poll(queue, 20) { unsafe rd_kafka_event_destroy(event) }
+                guard let event = unsafe rd_kafka_queue_poll(queue, 20) else { continue }
+                // From this queue a rebalance comes as an event, whatever callback there is.
+                if unsafe rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE {
+                    unsafe giveBack(
+                        pointer, rd_kafka_event_error(event), rd_kafka_event_topic_partition_list(event))
+                }
+                unsafe rd_kafka_event_destroy(event)
             }
             unsafe rd_kafka_queue_destroy(queue)
         }

@@ -25,15 +25,7 @@ extension ClientContext {
         _ client: OpaquePointer, _ code: rd_kafka_resp_err_t,
         _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
     ) {
-        guard unsafe owner != nil else {
-            if code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, unsafe isCooperative(client), let list = unsafe list {
-                var text = [CChar](repeating: 0, count: 8)
-                _ = unsafe kafka_shim_error_take(rd_kafka_incremental_unassign(client, list), &text, text.count)
-            } else {
-                unsafe rd_kafka_assign(client, nil)
-            }
-            return
-        }
+        guard unsafe owner != nil else { return unsafe giveBack(client, code, list) }
         let partitions = unsafe list.map { list in
             unsafe (0..<Int(list.pointee.cnt)).map { unsafe TopicPartition(list.pointee.elems[$0]) }
         }
@@ -45,6 +37,19 @@ extension ClientContext {
             }
         unsafe append(
             Rebalance(kind: kind, partitions: partitions ?? [], isLost: rd_kafka_assignment_lost(client) != 0))
+    }
+}
+
+/// Answers a rebalance of a consumer that wants nothing any more.
+func giveBack(
+    _ client: OpaquePointer, _ code: rd_kafka_resp_err_t,
+    _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+) {
+    if code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, unsafe isCooperative(client), let list = unsafe list {
+        var text = [CChar](repeating: 0, count: 8)
+        _ = unsafe kafka_shim_error_take(rd_kafka_incremental_unassign(client, list), &text, text.count)
+    } else {
+        unsafe rd_kafka_assign(client, nil)
     }
 }
 

@@ -129,8 +129,9 @@ extension Consumer {
 }
 
 extension Consumer {
-    /// The group has given us an assignment, an empty one too, and has not declared it lost.
-    package var isJoined: Bool { hasAssignment && !isClosed }
+    /// The group has given us an assignment, an empty one too, and has not declared it lost; or there is nothing to join
+    /// for: the broker has answered that what we subscribe to does not exist yet.
+    package var isJoined: Bool { (hasAssignment || isWaitingForTopics && slots.heldCount == 0) && !isClosed }
     /// No broker can be reached, as far as the library knows; ends with the first answer (see `checkMembership`).
     package var areBrokersDown: Bool { context.areBrokersDown }
     /// The last error of a broker or of the library, for diagnosis; it may be long over.

@@ -35,6 +35,8 @@ import Telemetry
     var pendingAssignment: [TopicPartition]?
     var pendingRevocation: ClientContext.Rebalance?
     var hasAssignment = false
+    /// The broker has told us that a subscribed topic is not there.
+    var isWaitingForTopics = false
     var isClosed = false
     private let queue: OpaquePointer
     private let nudge: Nudge?
@@ -184,7 +186,14 @@ import Telemetry
     private func acceptFailure(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
         defer { unsafe rd_kafka_message_destroy(message) }
         let text = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) }
-        unsafe append(.failure(KafkaFailure(message.pointee.err, text)))
+        let failure = unsafe KafkaFailure(message.pointee.err, text)
+        if unsafe message.pointee.partition < 0, unsafe message.pointee.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART {
+            isWaitingForTopics = true
+            context.noteActivity()
+            append(.topicMissing(failure.message))
+        } else {
+            append(.failure(failure))
+        }
     }
 
     /// Events wait for their reader up to this many; the library repeats what lasts.
@@ -202,6 +211,10 @@ import Telemetry
         isClosed = true
         nudge?.stop()
         unsafe context.setOwner(nil)
+        // A rebalance nobody has answered would keep the library waiting.
+        if pendingAssignment != nil || pendingRevocation != nil || context.takeRebalance() != nil {
+            unsafe rd_kafka_assign(client, nil)
+        }
         unsafe rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
         unsafe rd_kafka_queue_destroy(queue)
         slots.remove(Set(slots.held))

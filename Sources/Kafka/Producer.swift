@@ -8,7 +8,7 @@ import Glibc
 /// once by `poll`, delivered or not, within `message.timeout.ms`.
 @safe package final class Producer: @unchecked Sendable {
     // librdkafka's producer calls are safe from any thread; the context is behind locks; `close` must be the last call.
-    package enum Compression: String, Sendable { case none, gzip, snappy, lz4, zstd }
+    package enum Compression: String, Sendable, CaseIterable { case none, gzip, snappy, lz4, zstd }
 
     /// Readable when delivery reports wait in an empty queue: call `poll`.
     package let readiness: Int32

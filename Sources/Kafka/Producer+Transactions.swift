@@ -1,0 +1,24 @@
+internal import CKafkaShim
+
+/// Transactions, for a producer whose settings have the property `transactional.id`. All calls block up to `timeout`.
+extension Producer {
+    /// Once, before the first transaction: ends what an earlier producer of that identifier left open.
+    package func prepareTransactions(timeout: Duration = .seconds(30)) throws(KafkaError) {
+        try check(unsafe rd_kafka_init_transactions(client, timeout.cMilliseconds), "prepare transactions")
+    }
+    package func beginTransaction() throws(KafkaError) {
+        try check(unsafe rd_kafka_begin_transaction(client), "begin a transaction")
+    }
+    package func commitTransaction(timeout: Duration = .seconds(30)) throws(KafkaError) {
+        try check(unsafe rd_kafka_commit_transaction(client, timeout.cMilliseconds), "commit a transaction")
+    }
+    package func abortTransaction(timeout: Duration = .seconds(30)) throws(KafkaError) {
+        try check(unsafe rd_kafka_abort_transaction(client, timeout.cMilliseconds), "abort a transaction")
+    }
+
+    private func check(_ error: OpaquePointer?, _ attempt: String) throws(KafkaError) {
+        var text = [CChar](repeating: 0, count: 256)
+        let code = unsafe kafka_shim_error_take(error, &text, text.count)
+        if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .failed(attempt: attempt, KafkaFailure(code, String(buffer: text))) }
+    }
+}
