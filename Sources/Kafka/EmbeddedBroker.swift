@@ -51,10 +51,10 @@ internal import CKafkaShim
 
     /// Closes a broker's port and connections. Brokers count from 1.
     package func setDown(_ broker: Int) throws(KafkaError) {
-        try check(unsafe rd_kafka_mock_broker_set_down(cluster, Int32(broker)), "take embedded broker \(broker) down")
+        try unsafe check(rd_kafka_mock_broker_set_down(cluster, Int32(broker)), "take embedded broker \(broker) down")
     }
     package func setUp(_ broker: Int) throws(KafkaError) {
-        try check(unsafe rd_kafka_mock_broker_set_up(cluster, Int32(broker)), "bring embedded broker \(broker) up")
+        try unsafe check(rd_kafka_mock_broker_set_up(cluster, Int32(broker)), "bring embedded broker \(broker) up")
     }
 
     private func check(_ code: rd_kafka_resp_err_t, _ attempt: String) throws(KafkaError) {

@@ -4,16 +4,16 @@ internal import CKafkaShim
 extension Producer {
     /// Once, before the first transaction: ends what an earlier producer of that identifier left open.
     package func prepareTransactions(timeout: Duration = .seconds(30)) throws(KafkaError) {
-        try check(unsafe rd_kafka_init_transactions(client, timeout.cMilliseconds), "prepare transactions")
+        try unsafe check(rd_kafka_init_transactions(client, timeout.cMilliseconds), "prepare transactions")
     }
     package func beginTransaction() throws(KafkaError) {
-        try check(unsafe rd_kafka_begin_transaction(client), "begin a transaction")
+        try unsafe check(rd_kafka_begin_transaction(client), "begin a transaction")
     }
     package func commitTransaction(timeout: Duration = .seconds(30)) throws(KafkaError) {
-        try check(unsafe rd_kafka_commit_transaction(client, timeout.cMilliseconds), "commit a transaction")
+        try unsafe check(rd_kafka_commit_transaction(client, timeout.cMilliseconds), "commit a transaction")
     }
     package func abortTransaction(timeout: Duration = .seconds(30)) throws(KafkaError) {
-        try check(unsafe rd_kafka_abort_transaction(client, timeout.cMilliseconds), "abort a transaction")
+        try unsafe check(rd_kafka_abort_transaction(client, timeout.cMilliseconds), "abort a transaction")
     }
 
     private func check(_ error: OpaquePointer?, _ attempt: String) throws(KafkaError) {

@@ -1,0 +1,148 @@
+import Foundation
+import Kafka
+import TestRigs
+import Testing
+
+@Suite("Members of a group", .enabled(if: KafkaCluster.isAvailable), .serialized, .timeLimit(.minutes(2)))
+struct GroupTests {
+    /// Lets all of them turn until `condition` holds.
+    private func turn(
+        _ drivers: [ConsumerDriver], _ what: String, within limit: Duration = .seconds(40), until condition: () -> Bool
+    ) throws {
+        let deadline = ContinuousClock.now + limit
+        while !condition() {
+            guard ContinuousClock.now < deadline else {
+                throw DriverFailure(description: "\(what): \(drivers.map { "\($0.owns.count) \($0.history)" })")
+            }
+            for driver in drivers { try driver.step() }
+        }
+    }
+
+    @Test(arguments: TestCluster.available)
+    func eachPartitionHasOneOwnerAndNoneMovesNeedlessly(on cluster: TestCluster) throws {
+        let kafka = try cluster.get()
+        let topic = unique("shared")
+        let group = unique("g")
+        try kafka.make(topic, partitions: 12)
+        let all = Set((0..<12).map { TopicPartition(topic: topic, partition: $0) })
+        let first = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        try turn([first], "one owns all") { first.owns == all }
+        let second = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        try turn([first, second], "two share") { first.owns.count == 6 && second.owns.count == 6 }
+        #expect(first.owns.union(second.owns) == all)
+        let third = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        let before = (first.owns, second.owns)
+        try turn([first, second, third], "three share") {
+            [first, second, third].allSatisfy { $0.owns.count == 4 }
+        }
+        #expect(first.owns.union(second.owns).union(third.owns) == all)
+        // Who stays keeps four of its six: nothing moved between the first two.
+        #expect(first.owns.isSubset(of: before.0) && second.owns.isSubset(of: before.1))
+        let kept = (first.owns, second.owns)
+        third.close()
+        #expect(third.hasClosedInTime)
+        try turn([first, second], "two share again") { first.owns.union(second.owns) == all }
+        #expect(first.owns.isSuperset(of: kept.0) && second.owns.isSuperset(of: kept.1))
+        #expect(first.failures.isEmpty && second.failures.isEmpty)
+        first.close()
+        second.close()
+    }
+
+    @Test func noRecordIsMissedWhileMembersComeAndGo() throws {
+        let kafka = try KafkaCluster.shared()
+        let topic = unique("moving")
+        let group = unique("g")
+        try kafka.make(topic, partitions: 6)
+        let producer = try Producer(settings: kafka.settings)
+        var sent = 0
+        func send(_ count: Int) throws {
+            for _ in 0..<count {
+                try producer.produce(topic: topic, partition: Int32(sent % 6), key: nil, value: Array("\(sent)".utf8))
+                sent += 1
+            }
+            _ = producer.flush(deadline: .seconds(10))
+            _ = producer.poll()
+        }
+        let first = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        try send(300)
+        try turn([first], "the first batch") { first.records.count == 300 }
+        let second = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        try send(300)
+        try turn([first, second], "both own") { second.owns.count == 3 }
+        try send(300)
+        try turn([first, second], "what was sent") { Set(first.values).union(second.values).count == sent }
+        second.close()
+        try send(300)
+        try turn([first], "the rest") { Set(first.values).union(second.values).count == sent }
+        // Everything handed out was stored before each move, so there is no repeat either.
+        #expect(first.values.count + second.values.count == sent)
+        first.close()
+    }
+
+    @Test func aStaticMemberComesBackToItsPartitionsWithoutARebalanceOfOthers() throws {
+        let kafka = try KafkaCluster.shared()
+        let topic = unique("static")
+        let group = unique("g")
+        try kafka.make(topic, partitions: 4)
+        let stays = try ConsumerDriver(
+            kafka.settings, group: group, topics: [topic], instanceID: "a", sessionTimeout: .seconds(30))
+        let leaves = try ConsumerDriver(
+            kafka.settings, group: group, topics: [topic], instanceID: "b", sessionTimeout: .seconds(30))
+        try turn([stays, leaves], "they share") { stays.owns.count == 2 && leaves.owns.count == 2 }
+        let owned = leaves.owns
+        let history = stays.history
+        leaves.close()
+        let back = try ConsumerDriver(
+            kafka.settings, group: group, topics: [topic], instanceID: "b", sessionTimeout: .seconds(30))
+        try turn([stays, back], "it is back") { back.owns == owned }
+        #expect(stays.history == history)
+        stays.close()
+        back.close()
+    }
+
+    @Test func abortedRecordsAreNotHandedOutAndTheEndIsReached() throws {
+        let kafka = try KafkaCluster.shared()
+        let topic = unique("transactions")
+        try kafka.make(topic)
+        var settings = kafka.settings
+        settings.properties["transactional.id"] = unique("tx")
+        let producer = try Producer(settings: settings)
+        try producer.prepareTransactions()
+        for (name, isKept) in [("kept", true), ("dropped", false), ("kept too", true), ("dropped last", false)] {
+            try producer.beginTransaction()
+            for index in 0..<5 { try producer.produce(topic: topic, key: nil, value: Array("\(name) \(index)".utf8)) }
+            // An abort may drop what was never sent; this must have reached the log.
+            #expect(producer.flush(deadline: .seconds(10)))
+            if isKept { try producer.commitTransaction() } else { try producer.abortTransaction() }
+        }
+        let driver = try ConsumerDriver(kafka.settings, group: unique("g"), topics: [topic])
+        // Twenty records and a marker for each transaction.
+        try driver.run("the end behind the last marker") {
+            driver.ends[TopicPartition(topic: topic, partition: 0)] == 24
+        }
+        #expect(driver.values == (0..<5).map { "kept \($0)" } + (0..<5).map { "kept too \($0)" })
+        #expect(driver.resets.isEmpty)
+        driver.close()
+    }
+
+    @Test func aBrokerThatComesBackIsNoticedBothWays() throws {
+        let kafka = try KafkaCluster()
+        let topic = unique("outage")
+        try kafka.make(topic)
+        try produce(kafka.settings, topic, ["before"])
+        let driver = try ConsumerDriver(kafka.settings, group: unique("g"), topics: [topic])
+        try driver.run("the first") { driver.records.count == 1 }
+        #expect(!driver.consumer.areBrokersDown)
+        kafka.kill(1)
+        try driver.run("the outage is told") { driver.consumer.areBrokersDown }
+        #expect(driver.consumer.lastFailure != nil)
+        try kafka.boot(1)
+        try driver.run("the broker is back") {
+            driver.consumer.checkMembership()
+            return !driver.consumer.areBrokersDown
+        }
+        try produce(kafka.settings, topic, ["after"])
+        try driver.run("the second") { driver.values.last == "after" }
+        driver.close()
+    }
+}
