@@ -52,12 +52,26 @@ internal import CKafkaShim
         }
     }
 
+    /// False when a broker answers but names no controller among the brokers, as the embedded one does; a request would
+    /// only time out.
+    private func hasController(within limit: Int32) -> Bool {
+        let controller = unsafe rd_kafka_controllerid(client, limit)
+        var answer: UnsafePointer<rd_kafka_metadata>?
+        let code = unsafe rd_kafka_metadata(client, 0, nil, &answer, limit)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe answer else { return true }
+        defer { unsafe rd_kafka_metadata_destroy(metadata) }
+        return unsafe (0..<Int(metadata.pointee.broker_cnt)).contains {
+            unsafe metadata.pointee.brokers[$0].id == controller
+        }
+    }
+
     private func request(
         _ attempt: String, _ operation: rd_kafka_admin_op_t, timeout: Duration, alsoFine: rd_kafka_resp_err_t?,
         send: (OpaquePointer?, OpaquePointer?) -> Void,
         topics: (OpaquePointer?, inout Int) -> UnsafeMutablePointer<OpaquePointer?>?
     ) throws(KafkaError) {
         let milliseconds = max(1, timeout.cMilliseconds)
+        guard hasController(within: milliseconds) else { throw .unsupported(attempt: attempt) }
         let options = unsafe rd_kafka_AdminOptions_new(client, operation)
         defer { unsafe rd_kafka_AdminOptions_destroy(options) }
         var text = [CChar](repeating: 0, count: 256)

@@ -75,7 +75,8 @@ final class ClientContext: Sendable {
         }
         state.withLock { state in
             if code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN { state.areBrokersDown = true }
-            state.lastFailure = failure
+            // That all brokers are down only follows from what came before, which says why.
+            if code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || state.lastFailure == nil { state.lastFailure = failure }
             if state.failures.count < Self.failureLimit { state.failures.append(failure) }
         }
     }

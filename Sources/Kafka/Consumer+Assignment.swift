@@ -3,7 +3,8 @@ import Telemetry
 
 extension Consumer {
     /// Joins the group. Blocks up to `timeout` while it asks which topics there are: a partition of any other topic is
-    /// new and read from its first record. Repeat it when the error is retriable; nothing has happened then.
+    /// new and read from its first record. When it throws nothing has happened: repeat it, soon where the error is
+    /// retriable, slowly where a person is needed (a wrong password, an unknown certificate).
     package func join(timeout: Duration = .seconds(5)) throws(KafkaError) {
         if knownTopics == nil { knownTopics = try topicsNow(timeout: timeout) }
         try subscribe()
@@ -22,7 +23,8 @@ extension Consumer {
         let code = unsafe rd_kafka_metadata(client, 1, nil, &metadata, max(1, timeout.cMilliseconds))
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
             let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__FAIL : code
-            // Why, for example a wrong password, comes as an error of its own from the broker thread.
+            // Why, for example a wrong password, comes as an error of its own from the broker's thread.
+            serveCallbacks(milliseconds: 100)
             throw .failed(attempt: "list the topics", context.lastFailure ?? KafkaFailure(failure))
         }
         defer { unsafe rd_kafka_metadata_destroy(metadata) }
@@ -58,6 +60,7 @@ extension Consumer {
         }
         pendingAssignment = nil
         hasAssignment = true
+        isWaitingForTopics = false
         context.noteActivity()
         return found.map { admit($0, isCommitted: areCommitted) }
     }

@@ -28,7 +28,7 @@ extension Consumer {
             all.append(("session.timeout.ms", "\(sessionTimeout.cMilliseconds)"))
             all.append(("heartbeat.interval.ms", "\(max(1, min(3000, sessionTimeout.cMilliseconds / 3)))"))
         }
-        if KafkaLibrary.version >= KafkaLibrary.version2_2_0 {
+        if KafkaLibrary.version >= KafkaLibrary.fetchBackoffVersion {
             // How long a broker's thread sleeps before it looks at a full queue again; 1000 unless told.
             all.append(("fetch.queue.backoff.ms", "2"))
         }

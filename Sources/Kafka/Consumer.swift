@@ -72,7 +72,7 @@ import Telemetry
         guard let queue = unsafe queue else { preconditionFailure("a consumer with a group has a queue") }
         unsafe self.queue = queue
         readiness = system_shim_eventfd_create()
-        nudge = unsafe KafkaLibrary.version < KafkaLibrary.version2_2_0 ? Nudge(client) : nil
+        nudge = unsafe KafkaLibrary.version < KafkaLibrary.fetchBackoffVersion ? Nudge(client) : nil
         var one: UInt64 = 1
         unsafe rd_kafka_queue_io_event_enable(queue, readiness, &one, MemoryLayout<UInt64>.size)
         unsafe context.setOwner(Unmanaged.passUnretained(self).toOpaque())
@@ -122,7 +122,10 @@ import Telemetry
             // What was not assigned yet will not be.
             pendingAssignment = nil
             pendingRevocation = rebalance
-            if rebalance.isLost { hasAssignment = false }
+            if rebalance.isLost {
+                hasAssignment = false
+                isWaitingForTopics = false
+            }
             return .revoking(rebalance.partitions.compactMap { slots.slot(named: $0) }, isLost: rebalance.isLost)
         case .failed(let failure):
             unsafe rd_kafka_assign(client, nil)
@@ -183,11 +186,17 @@ import Telemetry
         append(.positionReset(slot: slot, from: expected, to: offset))
     }
 
+    /// Lets the library's callbacks say what they have to say, before anything is subscribed to.
+    func serveCallbacks(milliseconds: Int32) {
+        while let message = unsafe rd_kafka_consumer_poll(client, milliseconds) { unsafe acceptFailure(message) }
+    }
+
     private func acceptFailure(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
         defer { unsafe rd_kafka_message_destroy(message) }
         let text = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) }
         let failure = unsafe KafkaFailure(message.pointee.err, text)
-        if unsafe message.pointee.partition < 0, unsafe message.pointee.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART {
+        let isOurs = unsafe slots.slot(of: message.pointee.rkt, message.pointee.partition) >= 0
+        if !isOurs, unsafe message.pointee.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART {
             isWaitingForTopics = true
             context.noteActivity()
             append(.topicMissing(failure.message))

@@ -7,15 +7,15 @@ package enum KafkaLibrary {
     /// For people: "2.0.2".
     package static var versionText: String { unsafe String(cString: rd_kafka_version_str()) }
 
-    static let version2_2_0: Int32 = 0x0202_0000
-    static let version2_6_1: Int32 = 0x0206_0100
+    static let fetchBackoffVersion: Int32 = 0x0202_0000
+    static let scramFixVersion: Int32 = 0x0206_0100
 
     /// A sentence that says what the error text does not, or nil when we know no more.
     ///
     /// Before 2.6.1 librdkafka sent its nonce twice in a SCRAM exchange; brokers before 4.0 let that pass, Kafka 4
     /// answers as if the password were wrong (librdkafka pull request 4895).
     package static func explanation(version: Int32, mechanism: String?, text: String) -> String? {
-        guard version < version2_6_1, let mechanism, mechanism.uppercased().hasPrefix("SCRAM") else { return nil }
+        guard version < scramFixVersion, let mechanism, mechanism.uppercased().hasPrefix("SCRAM") else { return nil }
         let words = text.lowercased()
         guard words.contains("authentication") || words.contains("invalid credentials") || words.contains("sasl")
         else { return nil }

@@ -100,7 +100,9 @@ struct DriverFailure: Error, CustomStringConvertible {
         switch event {
         case .assigning(let partitions):
             let taken = try eventually("\(partitions) are assigned") { () -> [AssignedPartition]? in
-                do { return try consumer.assign(partitions) } catch let error as KafkaError where error.isRetriable { return nil }
+                do { return try consumer.assign(partitions) } catch let error as KafkaError where error.isRetriable {
+                    return nil
+                }
             }
             assigned += taken
             for each in taken { owned[each.slot] = each }
@@ -144,5 +146,7 @@ func produce(
             timestamp: timestamp(index), token: UInt64(index))
     }
     guard producer.flush(deadline: .seconds(20)) else { throw DriverFailure(description: "flush of \(topic)") }
-    for delivery in producer.poll() { if let failure = delivery.failure { throw DriverFailure(description: "\(failure)") } }
+    for delivery in producer.poll() {
+        if let failure = delivery.failure { throw DriverFailure(description: "\(failure)") }
+    }
 }

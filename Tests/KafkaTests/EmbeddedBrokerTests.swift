@@ -55,7 +55,8 @@ struct EmbeddedBrokerTests {
         // Fetch (1) and the coordinator's look-up (10): COORDINATOR_NOT_AVAILABLE (15).
         broker.pushErrors(apiKey: 10, codes: [15, 15])
         broker.pushErrors(apiKey: 1, codes: [6])
-        let driver = try ConsumerDriver(quick(broker.bootstrap), group: "g", topics: ["errors"], sessionTimeout: .seconds(6))
+        let driver = try ConsumerDriver(
+            quick(broker.bootstrap), group: "g", topics: ["errors"], sessionTimeout: .seconds(6))
         try driver.run("both") { driver.values == ["a", "b"] }
         driver.close()
         let admin = try Admin(settings: KafkaSettings(brokers: broker.bootstrap))
@@ -67,7 +68,8 @@ struct EmbeddedBrokerTests {
     @Test func aBrokerThatIsDownIsToldAndComesBack() throws {
         let broker = try EmbeddedBroker()
         try broker.createTopic("down", partitions: 1)
-        let driver = try ConsumerDriver(quick(broker.bootstrap), group: "g", topics: ["down"], sessionTimeout: .seconds(6))
+        let driver = try ConsumerDriver(
+            quick(broker.bootstrap), group: "g", topics: ["down"], sessionTimeout: .seconds(6))
         try driver.run("the partition") { driver.owned.count == 1 }
         try broker.setDown(1)
         try driver.run("it is told") { driver.consumer.areBrokersDown }

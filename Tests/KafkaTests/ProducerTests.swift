@@ -38,7 +38,8 @@ struct ProducerTests {
 
     @Test func aFullQueueSaysSo() throws {
         let producer = try Producer(
-            settings: KafkaSettings(brokers: "127.0.0.1:\(freePort())"), deliveryTimeout: .milliseconds(300), queueLimit: 3)
+            settings: KafkaSettings(brokers: "127.0.0.1:\(freePort())"), deliveryTimeout: .milliseconds(300),
+            queueLimit: 3)
         #expect(throws: KafkaError.queueFull) {
             for _ in 0..<4 { try producer.produce(topic: "t", key: nil, value: [1]) }
         }

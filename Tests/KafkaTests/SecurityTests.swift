@@ -5,7 +5,9 @@ import Testing
 
 @Suite("TLS and SASL", .enabled(if: KafkaCluster.isAvailable), .serialized, .timeLimit(.minutes(3)))
 struct SecurityTests {
-    private func secure(_ kafka: KafkaCluster, mechanism: String = "PLAIN", password: String = "secret") -> KafkaSettings {
+    private func secure(_ kafka: KafkaCluster, mechanism: String = "PLAIN", password: String = "secret")
+        -> KafkaSettings
+    {
         var settings = KafkaSettings(brokers: kafka.secureBootstrap)
         settings.securityProtocol = "SASL_SSL"
         settings.saslMechanism = mechanism

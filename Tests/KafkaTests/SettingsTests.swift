@@ -62,7 +62,8 @@ struct SettingsTests {
     }
 
     @Test func scramWithAnOldLibraryIsExplained() {
-        let refused = "SASL authentication error: Authentication failed during authentication due to invalid credentials"
+        let refused =
+            "SASL authentication error: Authentication failed during authentication due to invalid credentials"
         let old = KafkaLibrary.explanation(version: 0x0200_02ff, mechanism: "SCRAM-SHA-512", text: refused)
         #expect(old?.contains("librdkafka 2.0.2") == true && old?.contains("2.6.1") == true)
         #expect(KafkaLibrary.explanation(version: 0x0206_00ff, mechanism: "scram-sha-256", text: refused) != nil)
@@ -70,7 +71,8 @@ struct SettingsTests {
         #expect(KafkaLibrary.explanation(version: 0x0200_02ff, mechanism: "PLAIN", text: refused) == nil)
         #expect(KafkaLibrary.explanation(version: 0x0200_02ff, mechanism: nil, text: refused) == nil)
         #expect(
-            KafkaLibrary.explanation(version: 0x0200_02ff, mechanism: "SCRAM-SHA-512", text: "Connection refused") == nil)
+            KafkaLibrary.explanation(version: 0x0200_02ff, mechanism: "SCRAM-SHA-512", text: "Connection refused")
+                == nil)
     }
 
     @Test func oneLogLineASecondAndTheRestIsCounted() {
