@@ -1,5 +1,6 @@
 import Foundation
 import Kafka
+import MarketData
 import TestRigs
 import Testing
 
@@ -123,6 +124,22 @@ struct GroupTests {
         #expect(driver.values == (0..<5).map { "kept \($0)" } + (0..<5).map { "kept too \($0)" })
         #expect(driver.resets.isEmpty)
         driver.close()
+    }
+
+    @Test func closingWithAnUnansweredAssignmentDoesNotHang() throws {
+        let kafka = try KafkaCluster.shared()
+        let topic = unique("unanswered")
+        try kafka.make(topic)
+        let consumer = try Consumer(
+            settings: kafka.settings, group: unique("g"), instanceID: nil, subscription: [topic], start: .earliest)
+        try consumer.join()
+        let buffer = UnsafeMutablePointer<Record>.allocate(capacity: 1)
+        defer { unsafe buffer.deallocate() }
+        try eventually("an assignment is offered") {
+            _ = unsafe consumer.take(into: buffer, limit: 1)
+            return consumer.nextEvent() == .assigning([TopicPartition(topic: topic, partition: 0)])
+        }
+        #expect(consumer.close(deadline: .seconds(5)))
     }
 
     @Test func aBrokerThatComesBackIsNoticedBothWays() throws {
