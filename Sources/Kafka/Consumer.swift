@@ -197,9 +197,11 @@ import Telemetry
         let failure = unsafe KafkaFailure(message.pointee.err, text)
         let isOurs = unsafe slots.slot(of: message.pointee.rkt, message.pointee.partition) >= 0
         if !isOurs, unsafe message.pointee.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART {
+            // Said once for each name or pattern. The library goes on looking, and does not even join the group while
+            // nothing at all matches.
             isWaitingForTopics = true
             context.noteActivity()
-            append(.topicMissing(failure.message))
+            Log.info("Subscribed topic is not there yet", ["kafka.group": group, "kafka.text": failure.message])
         } else {
             append(.failure(failure))
         }

@@ -32,9 +32,6 @@ package enum ConsumerEvent: Sendable, Equatable {
     /// The position did not exist any more (retention, or the topic was created anew): reading goes on at `to`, and
     /// what lay in between is not there.
     case positionReset(slot: Int32, from: Int64, to: Int64)
-    /// A topic or pattern of the subscription matches nothing so far; said once. The library goes on looking, and does
-    /// not even join the group while nothing at all matches.
-    case topicMissing(String)
     /// Something went wrong; librdkafka goes on by itself unless `isFatal`.
     case failure(KafkaFailure)
 }

@@ -112,7 +112,6 @@ struct DriverFailure: Error, CustomStringConvertible {
             for slot in slots { owned[slot] = nil }
             history.append(isLost ? "lost \(slots.count)" : "-\(slots.count)")
         case .positionReset: resets.append(event)
-        case .topicMissing: history.append("missing")
         case .failure(let failure): failures.append(failure)
         }
     }
