@@ -13,7 +13,7 @@ enum TestCluster: String, CaseIterable, Sendable {
         return home.isEmpty ? [.current] : [.current, .three]
     }
     private static let older = Result {
-        try KafkaCluster(home: ProcessInfo.processInfo.environment["KAFKA_HOME_3"] ?? "")
+        try KafkaCluster(home: ProcessInfo.processInfo.environment["KAFKA_HOME_3"] ?? "").keptUntilExit()
     }
     func get() throws -> KafkaCluster {
         switch self {

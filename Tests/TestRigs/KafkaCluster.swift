@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Real Kafka brokers (KRaft, loopback, free ports, a temporary folder), started with the official scripts of the
 /// unpacked Kafka in the environment variable KAFKA_HOME.
@@ -147,19 +148,28 @@ extension KafkaCluster {
         return false
     }()
 
-    private static let sharedCluster: Result<KafkaCluster, any Error> = Result {
-        let cluster = try KafkaCluster()
-        _ = atexit { KafkaCluster.endShared() }
-        return cluster
-    }
+    private static let sharedCluster = Result { try KafkaCluster().keptUntilExit() }
 
     /// One broker for all tests of this process, started at first use: tests keep apart by names of topics and groups.
     package static func shared() throws -> KafkaCluster { try sharedCluster.get() }
 
-    private static func endShared() {
-        guard case .success(let cluster) = sharedCluster else { return }
-        for identifier in cluster.identifiers { cluster.child(identifier)?.signal(SIGKILL) }
-        try? FileManager.default.removeItem(at: cluster.folder.url)
+    private static let kept = Mutex<[KafkaCluster]>([])
+
+    /// For a cluster in a global: nothing else would end it and remove its folder when the process ends.
+    package func keptUntilExit() -> KafkaCluster {
+        let isFirst = Self.kept.withLock { kept in
+            kept.append(self)
+            return kept.count == 1
+        }
+        if isFirst { _ = atexit { KafkaCluster.endKept() } }
+        return self
+    }
+
+    private static func endKept() {
+        for cluster in kept.withLock({ $0 }) {
+            for identifier in cluster.identifiers { cluster.kill(identifier) }
+            try? FileManager.default.removeItem(at: cluster.folder.url)
+        }
     }
 
     private static func makeCertificates(in folder: String) throws {
