@@ -12,9 +12,7 @@ final class KafkaSource: RecordSource {
 
     var readiness: Int32 { consumer.readiness }
     var hasMore: Bool { consumer.hasMore }
-    /// The library joins the group when a topic of the subscription appears: without any there is nothing to be a member for.
-    var isJoined: Bool { (consumer.isJoined || hasNoTopics) && !consumer.areBrokersDown }
-    private var hasNoTopics = false
+    var isJoined: Bool { consumer.isJoined && !consumer.areBrokersDown }
 
     func tend() {
         if hasSubscribed {
@@ -51,23 +49,14 @@ final class KafkaSource: RecordSource {
             self.failure = nil
             return .failure(code: "join", sentence: "\(failure)", isFatal: !failure.isRetriable && isFatal(failure))
         }
-        while let event = consumer.nextEvent() {
-            switch event {
-            case .assigning(let list):
-                hasNoTopics = false
-                return .assigning(list.map { SourcePartition(topic: $0.topic, partition: $0.partition) })
-            case .revoking(let slots, let isLost): return .revoking(slots, isLost: isLost)
-            case .positionReset(let slot, let from, let to): return .positionReset(slot: slot, from: from, to: to)
-            case .failure(let failure) where failure.name == Self.missingTopic: hasNoTopics = !consumer.isJoined
-            case .failure(let failure):
-                return .failure(code: failure.name, sentence: "\(failure)", isFatal: failure.isFatal)
-            }
+        return switch consumer.nextEvent() {
+        case .assigning(let list)?: .assigning(list.map { SourcePartition(topic: $0.topic, partition: $0.partition) })
+        case .revoking(let slots, let isLost)?: .revoking(slots, isLost: isLost)
+        case .positionReset(let slot, let from, let to)?: .positionReset(slot: slot, from: from, to: to)
+        case .failure(let failure)?: .failure(code: failure.name, sentence: "\(failure)", isFatal: failure.isFatal)
+        case nil: nil
         }
-        return nil
     }
-
-    /// A topic that nobody has created yet: no error for a subscription that waits for it.
-    private static let missingTopic = "UNKNOWN_TOPIC_OR_PART"
 
     /// Only what the client itself calls fatal ends the process: a wrong password may be set right on the broker.
     private func isFatal(_ error: KafkaError) -> Bool {
