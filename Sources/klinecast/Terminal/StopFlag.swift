@@ -1,0 +1,46 @@
+import CSystemShim
+import Foundation
+import Synchronization
+
+/// Tells a command's loop that somebody wants it to end; the second signal ends the process at once.
+final class StopFlag: Sendable {
+    private let isSet = Atomic(false)
+    /// Readable once it is raised.
+    let descriptor = system_shim_eventfd_create()
+
+    var isRaised: Bool { isSet.load(ordering: .relaxed) }
+
+    func raise() {
+        isSet.store(true, ordering: .relaxed)
+        system_shim_eventfd_signal(descriptor)
+    }
+
+    /// A flag that SIGTERM and SIGINT raise. Before any other thread is started.
+    static func onSignals(immediately last: @escaping @Sendable () -> Void = {}) -> StopFlag {
+        let flag = StopFlag()
+        Signals.start { request in
+            switch request {
+            case .stop: flag.raise()
+            case .stopNow:
+                last()
+                _exit(ExitCode.failed.rawValue)
+            }
+        }
+        return flag
+    }
+
+    /// Blocks until it is raised or the time is over; true when it is raised.
+    @discardableResult func wait(_ limit: Duration? = nil) -> Bool {
+        if isRaised { return true }
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let milliseconds = limit.map { Int32(clamping: max(0, $0.wholeMilliseconds)) } ?? -1
+        _ = unsafe poll(&watched, 1, milliseconds)
+        return isRaised
+    }
+}
+
+extension Duration {
+    /// Rounded down.
+    var wholeMilliseconds: Int64 { components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000 }
+    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}

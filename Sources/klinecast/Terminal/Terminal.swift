@@ -1,0 +1,66 @@
+import Foundation
+import Telemetry
+
+/// Data on standard output, talk on standard error.
+enum Terminal {
+    /// Whether a person watches the talk: only then there is progress and colour.
+    static let isWatched = isatty(STDERR_FILENO) == 1
+
+    /// Whether colour is welcome on standard error.
+    static let takesColour = isWatched && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+
+    /// Writes to standard output as it is. When its reader has gone, the process ends quietly: nobody wants the rest.
+    static func data(_ text: String) { data(Array(text.utf8)) }
+
+    static func data(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EPIPE {
+                _exit(ExitCode.done.rawValue)
+            } else if errno != EINTR {
+                talk("klinecast: standard output: \(unsafe String(cString: strerror(errno)))")
+                _exit(ExitCode.failed.rawValue)
+            }
+        }
+    }
+
+    /// One document and a line end.
+    static func data(_ document: JSONWriter) { data(document.bytes + [0x0a]) }
+
+    /// A line on standard error, over whatever progress stands there.
+    static func talk(_ line: String) {
+        let text = (isWatched ? "\r\u{1b}[K" : "") + line + "\n"
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+
+    /// A line that the next one replaces; nothing where nobody watches.
+    static func progress(_ line: String) {
+        guard isWatched else { return }
+        FileHandle.standardError.write(Data("\r\u{1b}[K\(line)".utf8))
+    }
+
+    static func coloured(_ text: String, _ colour: Colour) -> String {
+        takesColour ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text
+    }
+
+    enum Colour: Int { case red = 31, green = 32, yellow = 33, dim = 2 }
+
+    /// Text from outside on one line, at most 80 characters, without control characters.
+    static func plain(_ text: String) -> String {
+        String(text.prefix(80).map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 })
+    }
+
+    /// 1234567 as 1,234,567.
+    static func grouped(_ number: Int) -> String {
+        var digits = String(number.magnitude)
+        var place = digits.count - 3
+        while place > 0 {
+            digits.insert(",", at: digits.index(digits.startIndex, offsetBy: place))
+            place -= 3
+        }
+        return (number < 0 ? "-" : "") + digits
+    }
+}
