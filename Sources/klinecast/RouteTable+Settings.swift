@@ -4,7 +4,8 @@ import Router
 
 extension RouteTable {
     /// The table of the effective settings. A rule that says nothing the router understands is named with its place.
-    init(_ settings: Configuration.RouterSettings) throws(CommandFailure) {
+    init(_ settings: Settings) throws(CommandFailure) {
+        let settings = settings.router
         var rules: [Router.RouteRule] = []
         for (index, rule) in settings.routes.enumerated() {
             rules.append(try Self.compiled(rule, number: index + 1))

@@ -8,7 +8,10 @@ import Telemetry
 struct FeedCommand: Command {
     static let description = CommandDescription(
         "feed", "Produce the candles of CSV files to Kafka, and end when all are acknowledged.", arguments: "FILE…",
-        flags: [CommandFlag("loop", "Start over at the end, for ever.")], sections: ["feed", "kafka", "log"],
+        flags: [
+            CommandFlag("loop", "Start over at the end, for ever."),
+            CommandFlag("no-create", "Leave the topics to the broker; else those that are missing get one partition."),
+        ], sections: ["feed", "kafka", "log"],
         examples: ["klinecast feed demo/klines/*.csv --rate 10", "klinecast feed BTCUSDT-1m.csv ETHUSDT-1m.csv"])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -19,10 +22,10 @@ struct FeedCommand: Command {
         let stop = StopFlag.onSignals()
         let series = try CandleSeries.read(invocation.arguments.positional)
         let kafka = Kafka.KafkaSettings(settings.kafka)
-        try Self.createTopics(series, kafka)
+        let producer = try Producer(settings: kafka)
+        if !invocation.arguments.has("no-create") { try Self.createTopics(series, kafka, producer) }
         var feeding = Feeding(
-            try Producer(settings: kafka), brokers: kafka.brokers, total: series.reduce(0) { $0 + $1.rows.count },
-            rate: settings.feed.rate)
+            producer, brokers: kafka.brokers, total: series.reduce(0) { $0 + $1.rows.count }, rate: settings.feed.rate)
         repeat {
             try feeding.play(series, until: stop)
         } while invocation.arguments.has("loop") && !stop.isRaised
@@ -30,23 +33,36 @@ struct FeedCommand: Command {
     }
 
     /// One partition a topic, so that a symbol's candles keep their order also for who reads without keys. Where the
-    /// broker has no admin API its own automatic creation has to do.
-    private static func createTopics(_ series: [CandleSeries], _ settings: Kafka.KafkaSettings) throws {
+    /// broker has no admin API (the embedded one never names a controller) its own automatic creation has to do.
+    private static func createTopics(
+        _ series: [CandleSeries], _ settings: Kafka.KafkaSettings, _ producer: Producer
+    ) throws {
         let admin = try Admin(settings: settings)
         for one in series {
-            do {
-                try admin.createTopic(one.topic, partitions: 1, timeout: .seconds(10))
-            } catch .unsupported {
-                return
-            } catch .failed(_, let failure) where failure.isRetriable {
-                throw CommandFailure.failed(
-                    "Kafka at \(settings.brokers) does not answer: \(failure); is it running there, and is KAFKA_BROKER right?")
-            } catch .failed(_, let failure) where Self.isRefusal(failure) {
+            guard let error = Self.failureOfCreating(one.topic, admin) else { continue }
+            _ = producer.poll()
+            if case .failed(_, let failure) = error, isRefusal(failure) {
                 throw CommandFailure.notAuthorised("Kafka at \(settings.brokers): \(failure)")
-            } catch {
-                Log.warning("Topic not created", ["kafka.topic": one.topic, "kafka.error": "\(error)"])
-                return
             }
+            if let failure = producer.lastFailure, isRefusal(failure) {
+                throw CommandFailure.notAuthorised("Kafka at \(settings.brokers): \(failure)")
+            }
+            if producer.areBrokersDown {
+                let words = producer.lastFailure.map { ": \($0)" } ?? ""
+                throw CommandFailure.failed(
+                    "Kafka at \(settings.brokers) does not answer\(words); is it running there, and is KAFKA_BROKER right?")
+            }
+            Log.debug("Topics are left to the broker's own creation", ["kafka.topic": one.topic, "kafka.error": "\(error)"])
+            return
+        }
+    }
+
+    private static func failureOfCreating(_ topic: String, _ admin: Admin) -> KafkaError? {
+        do throws(KafkaError) {
+            try admin.createTopic(topic, partitions: 1, timeout: .seconds(3))
+            return nil
+        } catch {
+            return error
         }
     }
 

@@ -13,8 +13,9 @@ struct RouteCommand: Command {
     func run(_ invocation: Invocation) throws -> ExitCode {
         let topics = invocation.arguments.positional
         guard !topics.isEmpty else { throw CommandFailure.usage("name at least one topic, such as market.data.btcusdt.1m") }
-        let settings = try invocation.settings().router
-        let table = try RouteTable(settings)
+        let all = try invocation.settings()
+        let table = try RouteTable(all)
+        let settings = all.router
         let routes = topics.map { (topic: $0, route: table.route($0)) }
         if invocation.arguments.has("json") {
             var json = JSONWriter()

@@ -1,6 +1,44 @@
 import Configuration
+import Telemetry
 
+/// Everything on one machine, each role its own process, ended together.
 struct UpCommand: Command {
-    static let description = CommandDescription("up", "…")
-    func run(_ invocation: Invocation) throws -> ExitCode { .failed }
+    static let description = CommandDescription(
+        "up", "Run all of it on this machine: Redis, Kafka, the router, and candles to look at.",
+        flags: [
+            CommandFlag("redis-server-port", value: "PORT", "Port of the redis-server that up starts. [default: 6379]")
+        ],
+        sections: ["up", "broker", "kafka", "redis", "router", "http", "process", "log"],
+        examples: ["klinecast up", "REDIS_URL=redis://10.0.0.7:6379 klinecast up --up-rate 5"])
+
+    func run(_ invocation: Invocation) throws -> ExitCode {
+        try invocation.expectNoArguments()
+        let settings = try invocation.settings()
+        let plan = try UpPlan(invocation, settings)
+        // On the second signal the kernel ends the children with us.
+        let stop = StopFlag.onSignals()
+        let household = Household(plan, stop)
+        defer { household.end() }
+        guard try household.start() else { return .done }
+        Self.hint(plan, settings)
+        try household.watch()
+        Terminal.talk("Ending")
+        return .done
+    }
+
+    private static func hint(_ plan: UpPlan, _ settings: Settings) {
+        let prefix = settings.router.channelPrefix
+        let topic = plan.topics.contains("market.data.btcusdt.1m") ? "market.data.btcusdt.1m" : plan.topics[0]
+        let channel = "\(prefix):" + topic.split(separator: ".").joined(separator: ":")
+        let redis = settings.redis.endpoint
+        let address = plan.redis ?? redis.address
+        let place = address.port == 6379 && address.host == "127.0.0.1" ? "" : " -h \(address.host) -p \(address.port)"
+        Terminal.talk(
+            """
+
+            Watch:  redis-cli\(place) SUBSCRIBE \(channel)
+            Health: curl http://\(plan.router)/health
+            Ctrl-C ends all of it.
+            """)
+    }
 }

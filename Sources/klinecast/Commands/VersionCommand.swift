@@ -35,10 +35,10 @@ struct VersionCommand: Command {
     static var libraries: [(name: String, version: String?)] {
         [
             ("librdkafka", KafkaLibrary.versionText),
-            ("hiredis", LoadedLibrary.fileVersion(ofFileNamed: "libhiredis.so.")),
-            ("openssl", LoadedLibrary.text(from: "OpenSSL_version", 0)),
+            ("hiredis", LoadedLibrary.fileVersion(ofFileNamed: "libhiredis.so")),
+            ("openssl", LoadedLibrary.text(from: "OpenSSL_version", 0)?.split(separator: " ").dropFirst().first.map(String.init)),
             ("libmicrohttpd", LoadedLibrary.text(from: "MHD_get_version", 0)),
-            ("simdjson", LoadedLibrary.fileVersion(ofFileNamed: "libsimdjson.so.")),
+            ("simdjson", LoadedLibrary.fileVersion(ofFileNamed: "libsimdjson.so")),
             ("libyaml", LoadedLibrary.text(from: "yaml_get_version_string", 0)),
             ("swift", compiler),
         ]
@@ -71,7 +71,8 @@ enum LoadedLibrary {
 
     /// The version in the name of a mapped file, for a library that cannot say it itself.
     static func fileVersion(ofFileNamed prefix: String) -> String? {
-        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+        let bytes = try? FileHandle(forReadingAtPath: "/proc/self/maps")?.readToEnd()
+        let maps = String(decoding: bytes ?? Data(), as: UTF8.self)
         let path = maps.split(separator: "\n").first { $0.contains("/\(prefix)") }?.split(separator: " ").last
         return path.flatMap { version(inPath: String($0)) }
     }

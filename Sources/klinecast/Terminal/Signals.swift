@@ -14,22 +14,19 @@ enum Signals {
     /// From now on SIGTERM and SIGINT call `handler`; so does SIGHUP where a terminal went away. Elsewhere SIGHUP is
     /// ignored: the log opens a file that was moved by itself.
     ///
-    /// Once, and before any other thread is started: they inherit the mask.
+    /// Once a process.
     static func start(_ handler: @escaping @Sendable (StopRequest) -> Void) {
-        var set = sigset_t()
-        unsafe sigemptyset(&set)
-        for signal in [SIGTERM, SIGINT, SIGHUP] { unsafe sigaddset(&set, signal) }
-        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
         let hasTerminal = isatty(STDIN_FILENO) == 1
-        let watched = set
+        let signals = [SIGTERM, SIGINT, SIGHUP]
+        let pipe = unsafe system_shim_signals_watch(signals, Int32(signals.count))
+        precondition(pipe >= 0, "a process that starts has room for a pipe")
         let thread = Thread {
             unsafe system_shim_thread_name("signals")
-            var set = watched
             var requests = 0
+            var number: UInt8 = 0
             while true {
-                var signal: Int32 = 0
-                guard unsafe sigwait(&set, &signal) == 0 else { continue }
-                if signal == SIGHUP, !hasTerminal { continue }
+                guard unsafe read(pipe, &number, 1) == 1 else { continue }
+                if Int32(number) == SIGHUP, !hasTerminal { continue }
                 requests += 1
                 handler(requests == 1 ? .stop : .stopNow)
             }

@@ -15,7 +15,7 @@ final class StopFlag: Sendable {
         system_shim_eventfd_signal(descriptor)
     }
 
-    /// A flag that SIGTERM and SIGINT raise. Before any other thread is started.
+    /// A flag that SIGTERM and SIGINT raise. Once a process.
     static func onSignals(immediately last: @escaping @Sendable () -> Void = {}) -> StopFlag {
         let flag = StopFlag()
         Signals.start { request in
@@ -32,10 +32,15 @@ final class StopFlag: Sendable {
     /// Blocks until it is raised or the time is over; true when it is raised.
     @discardableResult func wait(_ limit: Duration? = nil) -> Bool {
         if isRaised { return true }
+        Self.pause(descriptor, limit)
+        return isRaised
+    }
+
+    /// Blocks until a descriptor is readable or the time is over.
+    static func pause(_ descriptor: Int32, _ limit: Duration?) {
         var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         let milliseconds = limit.map { Int32(clamping: max(0, $0.wholeMilliseconds)) } ?? -1
         _ = unsafe poll(&watched, 1, milliseconds)
-        return isRaised
     }
 }
 
