@@ -54,7 +54,9 @@ let package = Package(
 
         .executableTarget(
             name: "klinecast",
-            dependencies: ["Configuration", "HTTP", "Kafka", "MarketData", "Redis", "Router", "Telemetry", "CSystemShim"],
+            dependencies: [
+                "Configuration", "HTTP", "Kafka", "MarketData", "Redis", "Router", "Telemetry", "CSystemShim",
+            ],
             swiftSettings: strict),
 
         // Real servers and other rigs that the tests share.

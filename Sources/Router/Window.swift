@@ -102,7 +102,9 @@
     mutating func dropUnsent(_ current: PartitionsView) {
         for index in 0..<count {
             let batch = unsafe batch(index)
-            if unsafe batch.pointee.sentCount == 0, unsafe !batch.pointee.isBegun { unsafe batch.pointee.drop(where: current.isStale) }
+            if unsafe batch.pointee.sentCount == 0, unsafe !batch.pointee.isBegun {
+                unsafe batch.pointee.drop(where: current.isStale)
+            }
         }
     }
 }

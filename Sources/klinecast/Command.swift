@@ -57,7 +57,8 @@ struct Invocation {
         if isQuiet, !settings.isGiven("log.level"), settings.log.file == nil {
             Log.redirect(to: MemoryLog(), level: .error)
         } else {
-            guard let level = Log.Level(named: settings.log.level), let format = Log.Format(rawValue: settings.log.format)
+            guard let level = Log.Level(named: settings.log.level),
+                let format = Log.Format(rawValue: settings.log.format)
             else { preconditionFailure("the log's options allow only its own levels and formats") }
             try Log.configure(level: level, format: format, file: settings.log.file)
         }

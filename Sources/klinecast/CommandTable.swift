@@ -4,7 +4,7 @@ import Configuration
 enum CommandTable {
     static let all: [any Command.Type] = [
         UpCommand.self,
-        // The router's place.
+        RouterCommand.self,
         BrokerCommand.self,
         FeedCommand.self,
         RouteCommand.self,
@@ -32,7 +32,8 @@ enum CommandTable {
             """
         for command in all {
             let name = command.description.name
-            text += "  \(name)" + String(repeating: " ", count: width - name.count + 3) + command.description.summary + "\n"
+            text +=
+                "  \(name)" + String(repeating: " ", count: width - name.count + 3) + command.description.summary + "\n"
         }
         return text + """
 

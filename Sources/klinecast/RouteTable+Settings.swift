@@ -13,7 +13,8 @@ extension RouteTable {
         var symbols: Set<Symbol> = []
         for name in settings.symbols {
             guard let symbol = Symbol(name) else {
-                throw .usage("router.symbols: \(name) is no symbol: at most \(Symbol.lengthLimit) of a to z, 0 to 9, _ and -")
+                throw .usage(
+                    "router.symbols: \(name) is no symbol: at most \(Symbol.lengthLimit) of a to z, 0 to 9, _ and -")
             }
             symbols.insert(symbol)
         }
@@ -21,7 +22,9 @@ extension RouteTable {
             prefix: settings.channelPrefix, rules: rules, symbols: symbols, legacyChannels: settings.hasLegacyChannels)
     }
 
-    private static func compiled(_ rule: Configuration.RouteRule, number: Int) throws(CommandFailure) -> Router.RouteRule {
+    private static func compiled(_ rule: Configuration.RouteRule, number: Int) throws(CommandFailure)
+        -> Router.RouteRule
+    {
         let place = "router.routes, rule \(number) (line \(rule.line))"
         guard let lane = Lane(rawValue: rule.lane.rawValue) else {
             throw .usage("\(place): lane: must be market or trade (got \(rule.lane.rawValue))")
@@ -30,7 +33,8 @@ extension RouteTable {
             let known = DataType.allCases.map(\.rawValue)
             let hint = Suggestion.nearest(to: rule.dataType, among: known).map { "; did you mean \($0)?" } ?? ""
             throw .usage(
-                "\(place): data_type: must be \(known.joined(separator: ", ")) (got \(Terminal.plain(rule.dataType)))\(hint)")
+                "\(place): data_type: must be \(known.joined(separator: ", ")) (got \(Terminal.plain(rule.dataType)))\(hint)"
+            )
         }
         // The file's template is the channel behind the prefix, unless it places the prefix itself.
         let template = rule.channel.contains("{prefix}") ? rule.channel : "{prefix}:\(rule.channel)"

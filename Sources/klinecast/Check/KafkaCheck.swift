@@ -46,7 +46,8 @@ struct KafkaCheck {
                 case .failure(let new):
                     failure = new
                     if Self.isRefusal(new) {
-                        let remedy = "allow READ on every group that begins with \(group.dropLast(".check".count)), and on the topics"
+                        let remedy =
+                            "allow READ on every group that begins with \(group.dropLast(".check".count)), and on the topics"
                         return Finding(subject, .notAuthorised, "\(new); \(remedy)")
                     }
                 case .revoking(let slots, _): consumer.finishRevocation(slots, commit: false)
@@ -70,7 +71,9 @@ struct KafkaCheck {
 
     private static func summary(_ partitions: [TopicPartition]) -> String {
         let topics = Set(partitions.map(\.topic)).sorted()
-        guard !topics.isEmpty else { return "may be joined; no topic matches the subscription yet (they are found when they appear)" }
+        guard !topics.isEmpty else {
+            return "may be joined; no topic matches the subscription yet (they are found when they appear)"
+        }
         let names = topics.prefix(5).joined(separator: ", ") + (topics.count > 5 ? ", …" : "")
         return "may be joined; \(topics.count) topics with \(partitions.count) partitions match: \(names)"
     }

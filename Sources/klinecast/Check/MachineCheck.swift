@@ -11,7 +11,9 @@ enum MachineCheck {
         let descriptor = unsafe open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             let words = unsafe String(cString: strerror(errno))
-            return Finding(subject, .wrong, "cannot be written: \(words); set STATE_DIR to a folder of the user that runs klinecast")
+            return Finding(
+                subject, .wrong,
+                "cannot be written: \(words); set STATE_DIR to a folder of the user that runs klinecast")
         }
         close(descriptor)
         unsafe unlink(file)

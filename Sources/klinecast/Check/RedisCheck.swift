@@ -17,7 +17,8 @@ struct RedisCheck {
         }
         let version = client.connection.serverVersion.map { "version \($0), " } ?? ""
         let security = bridge.usesTLS ? "over TLS, " : ""
-        return [Finding(subject, .fine, "connected \(security)\(version)role master")] + trials.map { trial(client, $0) }
+        return [Finding(subject, .fine, "connected \(security)\(version)role master")]
+            + trials.map { trial(client, $0) }
     }
 
     /// Neither leaves anything behind: nobody listens to the channel, XX and NOMKSTREAM write only what is there.
@@ -33,7 +34,10 @@ struct RedisCheck {
         }
         if settings.router.sinks.contains(.stream) {
             all.append(
-                ("XADD \(prefix):stream:…", ["XADD", "\(prefix):stream:check", "NOMKSTREAM", "*", "check", "klinecast check"]))
+                (
+                    "XADD \(prefix):stream:…",
+                    ["XADD", "\(prefix):stream:check", "NOMKSTREAM", "*", "check", "klinecast check"]
+                ))
         }
         return all
     }
@@ -51,7 +55,8 @@ struct RedisCheck {
             let user = settings.redis.endpoint.username ?? "default"
             let command = trial.words[0].lowercased()
             return Finding(
-                subject, .notAuthorised, "\(words); let the user do it: ACL SETUSER \(user) ~\(prefix):* &\(prefix):* +\(command)")
+                subject, .notAuthorised,
+                "\(words); let the user do it: ACL SETUSER \(user) ~\(prefix):* &\(prefix):* +\(command)")
         }
     }
 

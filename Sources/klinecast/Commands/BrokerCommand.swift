@@ -19,14 +19,16 @@ struct BrokerCommand: Command {
         let address = settings.broker.address
         guard ["127.0.0.1", "localhost"].contains(address.host) else {
             throw CommandFailure.usage(
-                "broker.address: must be 127.0.0.1 and a port (got \(address)): the embedded Kafka serves this machine only")
+                "broker.address: must be 127.0.0.1 and a port (got \(address)): the embedded Kafka serves this machine only"
+            )
         }
         let stop = StopFlag.onSignals()
         let broker = try EmbeddedBroker()
         for topic in Self.topics(invocation) { try broker.createTopic(topic, partitions: 1) }
         let forwarder = try Self.forward(address, to: broker.bootstrap)
         Terminal.data("Embedded Kafka serves on 127.0.0.1:\(forwarder.port)\n")
-        Log.info("Embedded broker serves", ["broker.address": "127.0.0.1:\(forwarder.port)", "broker.own": broker.bootstrap])
+        Log.info(
+            "Embedded broker serves", ["broker.address": "127.0.0.1:\(forwarder.port)", "broker.own": broker.bootstrap])
         stop.wait()
         forwarder.stop()
         return .done
@@ -40,7 +42,8 @@ struct BrokerCommand: Command {
         do {
             return try PortForwarder(port: address.port, target: target)
         } catch .system(_, let code) where PortCheck.meansTaken(code) {
-            throw CommandFailure.failed(PortCheck.sentence("broker.address", address, remedy: "--broker-addr or BROKER_ADDR"))
+            throw CommandFailure.failed(
+                PortCheck.sentence("broker.address", address, remedy: "--broker-addr or BROKER_ADDR"))
         }
     }
 }

@@ -50,9 +50,11 @@ struct FeedCommand: Command {
             if producer.areBrokersDown {
                 let words = producer.lastFailure.map { ": \($0)" } ?? ""
                 throw CommandFailure.failed(
-                    "Kafka at \(settings.brokers) does not answer\(words); is it running there, and is KAFKA_BROKER right?")
+                    "Kafka at \(settings.brokers) does not answer\(words); is it running there, and is KAFKA_BROKER right?"
+                )
             }
-            Log.debug("Topics are left to the broker's own creation", ["kafka.topic": one.topic, "kafka.error": "\(error)"])
+            Log.debug(
+                "Topics are left to the broker's own creation", ["kafka.topic": one.topic, "kafka.error": "\(error)"])
             return
         }
     }

@@ -8,11 +8,15 @@ struct RouteCommand: Command {
     static let description = CommandDescription(
         "route", "Show which channels and keys a topic's messages go to.", arguments: "TOPIC…",
         flags: [CommandFlag("json", "An array with one object a topic.")], sections: ["router"],
-        examples: ["klinecast route market.data.btcusdt.1m orders", "klinecast route --legacy-channels market.data.btcusdt.1h"])
+        examples: [
+            "klinecast route market.data.btcusdt.1m orders", "klinecast route --legacy-channels market.data.btcusdt.1h",
+        ])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         let topics = invocation.arguments.positional
-        guard !topics.isEmpty else { throw CommandFailure.usage("name at least one topic, such as market.data.btcusdt.1m") }
+        guard !topics.isEmpty else {
+            throw CommandFailure.usage("name at least one topic, such as market.data.btcusdt.1m")
+        }
         let all = try invocation.settings()
         let table = try RouteTable(all)
         let settings = all.router
@@ -35,7 +39,9 @@ struct RouteCommand: Command {
         var text = "\(topic)\n"
         for channel in route.channels {
             text += "  channel     \(channel)\n"
-            if settings.sinks.contains(.last) { text += "  last value  \(RedisKeys.last(of: channel, prefix: table.prefix))\n" }
+            if settings.sinks.contains(.last) {
+                text += "  last value  \(RedisKeys.last(of: channel, prefix: table.prefix))\n"
+            }
         }
         if settings.sinks.contains(.stream) {
             text += "  stream      \(RedisKeys.stream(of: topic, partition: 0, prefix: table.prefix))"

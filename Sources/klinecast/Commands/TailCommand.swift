@@ -73,7 +73,9 @@ struct TailCommand: Command {
             }
             return names
         }
-        guard words.count == 2 else { throw .usage("give a symbol and a timeframe, such as btcusdt 1m, or --channel NAME") }
+        guard words.count == 2 else {
+            throw .usage("give a symbol and a timeframe, such as btcusdt 1m, or --channel NAME")
+        }
         guard let symbol = Symbol(words[0]) else {
             throw .usage("\(Terminal.plain(words[0])) is no symbol: at most 32 of a to z, 0 to 9, _ and -")
         }
@@ -98,7 +100,9 @@ struct TailCommand: Command {
         ]
         if counts.anew > 0 { parts.append("topic created anew \(counts.anew) times") }
         if counts.unknown > 0 { parts.append("\(counts.unknown) times unknown what came before") }
-        if counts.withoutEnvelope > 0 { parts.append("\(counts.withoutEnvelope) without an envelope: nothing to check") }
+        if counts.withoutEnvelope > 0 {
+            parts.append("\(counts.withoutEnvelope) without an envelope: nothing to check")
+        }
         if counts.reconnections > 0 { parts.append("\(counts.reconnections) reconnections") }
         let snapshot = tailing.latency.snapshot
         if let median = snapshot.quantile(0.5), let high = snapshot.quantile(0.99) {

@@ -18,9 +18,11 @@ struct VersionCommand: Command {
             var json = JSONWriter()
             json.object { json in
                 json.member("klinecast", Self.version)
-                json.member("libraries", object: { json in
-                    for library in Self.libraries { json.member(library.name, library.version) }
-                })
+                json.member(
+                    "libraries",
+                    object: { json in
+                        for library in Self.libraries { json.member(library.name, library.version) }
+                    })
             }
             Terminal.data(json)
         } else {
@@ -36,7 +38,10 @@ struct VersionCommand: Command {
         [
             ("librdkafka", KafkaLibrary.versionText),
             ("hiredis", LoadedLibrary.fileVersion(ofFileNamed: "libhiredis.so")),
-            ("openssl", LoadedLibrary.text(from: "OpenSSL_version", 0)?.split(separator: " ").dropFirst().first.map(String.init)),
+            (
+                "openssl",
+                LoadedLibrary.text(from: "OpenSSL_version", 0)?.split(separator: " ").dropFirst().first.map(String.init)
+            ),
             ("libmicrohttpd", LoadedLibrary.text(from: "MHD_get_version", 0)),
             ("simdjson", LoadedLibrary.fileVersion(ofFileNamed: "libsimdjson.so")),
             ("libyaml", LoadedLibrary.text(from: "yaml_get_version_string", 0)),

@@ -78,10 +78,14 @@ struct Feeding {
         let lost = sent - delivered
         let seconds = max(0.001, (ContinuousClock.now - begin).inSeconds)
         let rate = Terminal.grouped(Int(Double(delivered) / seconds))
-        Terminal.talk("\(Terminal.grouped(delivered)) candles acknowledged by \(brokers) in \(Self.shown(seconds)), \(rate) a second")
+        Terminal.talk(
+            "\(Terminal.grouped(delivered)) candles acknowledged by \(brokers) in \(Self.shown(seconds)), \(rate) a second"
+        )
         guard lost > 0 else { return .done }
         let reason = firstFailure.map { ": \($0)" } ?? ""
-        Terminal.talk("klinecast feed: \(Terminal.grouped(lost)) of \(Terminal.grouped(sent)) candles were not delivered\(reason)")
+        Terminal.talk(
+            "klinecast feed: \(Terminal.grouped(lost)) of \(Terminal.grouped(sent)) candles were not delivered\(reason)"
+        )
         return .failed
     }
 

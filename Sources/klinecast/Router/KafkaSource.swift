@@ -41,7 +41,8 @@ final class KafkaSource: RecordSource {
     func contents(of handle: OpaquePointer) -> RecordContents {
         let copy = unsafe consumer.copy(handle)
         return RecordContents(
-            key: copy.key, value: copy.value, headers: copy.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+            key: copy.key, value: copy.value, headers: copy.headers.map { RecordHeader(name: $0.name, value: $0.value) }
+        )
     }
 
     func nextEvent() -> SourceEvent? {

@@ -103,7 +103,9 @@ struct RouterMetrics: MetricSource {
         let limit = SeriesLimit(seriesLimit)
         func byTopic(_ value: (PartitionSnapshot) -> Int64) -> [(label: String, value: UInt64)] {
             var sums: [String: UInt64] = [:]
-            for partition in snapshot.partitions { sums[partition.source.topic, default: 0] += UInt64(value(partition)) }
+            for partition in snapshot.partitions {
+                sums[partition.source.topic, default: 0] += UInt64(value(partition))
+            }
             return limit.apply(sums.map { (label: $0.key, value: $0.value) })
         }
         for series in byTopic({ max(0, $0.lag ?? 0) }) {

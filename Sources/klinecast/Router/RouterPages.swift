@@ -9,7 +9,7 @@ struct RouterPages: Sendable {
     let lanes: [LaneStatus]
     let settings: Settings
     let journal: ErrorJournal
-    let libraries: [(name: String, version: String)]
+    let libraries: [(name: String, version: String?)]
     let started: ContinuousClock.Instant
     let startedAt: Double
 
@@ -54,27 +54,39 @@ struct RouterPages: Sendable {
                 json.member("status", health.status == .stopping ? "stopping" : "operational")
                 json.member("timestamp", Timestamp.seconds())
                 json.member("uptime", uptime)
-                json.member("connections", object: { json in
-                    json.member("kafka", connection(snapshots, \.isJoined, \.sourceFailure))
-                    json.member("redis", connection(snapshots, \.isSinkReady, \.sinkFailure))
-                    json.member("database", "not used: this process has no persister")
-                })
+                json.member(
+                    "connections",
+                    object: { json in
+                        json.member("kafka", connection(snapshots, \.isJoined, \.sourceFailure))
+                        json.member("redis", connection(snapshots, \.isSinkReady, \.sinkFailure))
+                        json.member("database", "not used: this process has no persister")
+                    })
                 let topics = Set(snapshots.flatMap { $0.snapshot.partitions.map(\.source.topic) })
                 json.member("topics", topics.sorted())
                 let stats = RouterStats(lanes: snapshots, uptime: uptime, startedAt: startedAt)
                 json.member("stats", object: { stats.write(to: &$0) })
                 json.member("reasons", health.reasons)
-                json.member("lanes", object: { json in
-                    for (lane, snapshot) in snapshots { json.member(lane.rawValue, object: { describe(snapshot, &$0) }) }
-                })
+                json.member(
+                    "lanes",
+                    object: { json in
+                        for (lane, snapshot) in snapshots {
+                            json.member(lane.rawValue, object: { describe(snapshot, &$0) })
+                        }
+                    })
                 json.key("errors")
                 journal.write(to: &json)
-                json.member("libraries", object: { json in
-                    for library in libraries { json.member(library.name, library.version) }
-                })
-                json.member("settings", object: { json in
-                    for value in settings.effectiveValues { json.member(value.name, value.isSet ? value.value : nil) }
-                })
+                json.member(
+                    "libraries",
+                    object: { json in
+                        for library in libraries { json.member(library.name, library.version) }
+                    })
+                json.member(
+                    "settings",
+                    object: { json in
+                        for value in settings.effectiveValues {
+                            json.member(value.name, value.isSet ? value.value : nil)
+                        }
+                    })
             }
         }
     }
@@ -95,28 +107,32 @@ struct RouterPages: Sendable {
         json.member("dead_letters_unwritten", snapshot.unwrittenDeadLetters)
         json.member("last_cache_bytes", snapshot.lastCacheBytes)
         json.member("last_cache_unkept", snapshot.lastCacheUnkept)
-        json.member("receivers", object: { json in
-            for channel in snapshot.receiversByChannel where channel.receivers >= 0 {
-                json.member(channel.channel, channel.receivers)
-            }
-        })
-        json.member("partitions", array: { json in
-            let sorted = snapshot.partitions.sorted {
-                ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition)
-            }
-            for partition in sorted {
-                json.object { json in
-                    json.member("topic", partition.source.topic)
-                    json.member("partition", partition.source.partition)
-                    json.member("position", partition.position)
-                    json.member("committed", partition.committed)
-                    json.member("high_watermark", partition.end)
-                    json.member("lag", partition.lag)
-                    json.key("lag_seconds")
-                    if let lag = partition.lagMilliseconds { json.double(Double(lag) / 1000) } else { json.null() }
-                    json.member("waits_for_dead_letter", partition.isWaiting)
+        json.member(
+            "receivers",
+            object: { json in
+                for channel in snapshot.receiversByChannel where channel.receivers >= 0 {
+                    json.member(channel.channel, channel.receivers)
                 }
-            }
-        })
+            })
+        json.member(
+            "partitions",
+            array: { json in
+                let sorted = snapshot.partitions.sorted {
+                    ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition)
+                }
+                for partition in sorted {
+                    json.object { json in
+                        json.member("topic", partition.source.topic)
+                        json.member("partition", partition.source.partition)
+                        json.member("position", partition.position)
+                        json.member("committed", partition.committed)
+                        json.member("high_watermark", partition.end)
+                        json.member("lag", partition.lag)
+                        json.key("lag_seconds")
+                        if let lag = partition.lagMilliseconds { json.double(Double(lag) / 1000) } else { json.null() }
+                        json.member("waits_for_dead_letter", partition.isWaiting)
+                    }
+                }
+            })
     }
 }

@@ -21,13 +21,12 @@ final class RouterService: Sendable {
     init(_ settings: Settings) throws {
         identity = try InstanceIdentity(folder: settings.process.stateFolder, role: "router")
         let pipeline = try PipelineSettings(settings)
-        let kafka = Kafka.KafkaSettings(settings)
-        let redis = Redis.RedisSettings(settings)
+        let kafka = Kafka.KafkaSettings(settings.kafka)
         deadLetters = DeadLetterWriter(settings: kafka)
         let journal = ErrorJournal()
         let statuses = Lane.allCases.map { LaneStatus(lane: $0, journal: journal) }
         let pages = RouterPages(
-            lanes: statuses, settings: settings, journal: journal, libraries: Libraries.versions, started: .now,
+            lanes: statuses, settings: settings, journal: journal, libraries: VersionCommand.libraries, started: .now,
             startedAt: Timestamp.seconds())
         let metrics = HTTPMetrics()
         var limits = ServerLimits()
@@ -35,17 +34,17 @@ final class RouterService: Sendable {
         let listen = settings.router.address
         server = try HTTP.Server(
             host: listen.host, port: listen.port, setting: "ROUTER_ADDR",
-            routes: pages.routes(metrics: metrics, version: Version.number),
+            routes: pages.routes(metrics: metrics, version: VersionCommand.version),
             hosts: .standard(listeningOn: listen.host, allowed: settings.http.allowedHosts), metrics: metrics,
             limits: limits)
         address = server.address
         var lanes: [LaneThread] = []
         for status in statuses {
-            var redis = redis
-            redis.clientName = "klinecast-\(status.lane.rawValue)"
+            let redis = Redis.RedisSettings(settings.redis, clientName: "klinecast-\(status.lane.rawValue)")
             let consumer = LaneConsumer(
                 settings: kafka, group: Self.group(settings, status.lane), instance: identity.identifier,
-                subscription: pipeline.routes.subscription(status.lane), start: Kafka.StartPosition(settings.router.start),
+                subscription: pipeline.routes.subscription(status.lane),
+                start: Kafka.StartPosition(settings.router.start),
                 sessionTimeout: settings.kafka.sessionTimeout)
             lanes.append(
                 LaneThread(

@@ -28,11 +28,13 @@ struct RouterStats {
         json.member("high_priority_queue_size", queueSize(of: .trade))
         json.member("uptime", uptime)
         json.member("last_reset", startedAt)
-        json.member("dead_letters", object: { json in
-            for (index, reason) in RefusalReason.allCases.enumerated() {
-                json.member(reason.rawValue, sum { $0.counters.refusedByReason[index] })
-            }
-        })
+        json.member(
+            "dead_letters",
+            object: { json in
+                for (index, reason) in RefusalReason.allCases.enumerated() {
+                    json.member(reason.rawValue, sum { $0.counters.refusedByReason[index] })
+                }
+            })
         json.member("dead_letters_written", sum { $0.counters.deadLettersWritten })
         json.member("redis_reconnects", sum { $0.counters.reconnects })
         json.member("commands_resent", sum { $0.counters.resent })

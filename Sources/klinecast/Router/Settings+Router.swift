@@ -1,35 +1,6 @@
 import Configuration
 import Kafka
-import MarketData
-import Redis
 import Router
-
-extension Kafka.KafkaSettings {
-    init(_ settings: Settings) {
-        let kafka = settings.kafka
-        self.init(brokers: kafka.bootstrapServers)
-        securityProtocol = kafka.securityProtocol
-        if kafka.saslUsername != nil { saslMechanism = kafka.saslMechanism }
-        saslUsername = kafka.saslUsername
-        saslPassword = kafka.saslPassword.map { KafkaPassword($0.revealed) }
-        certificateAuthorities = kafka.sslCertificateAuthorities
-        properties = kafka.properties
-    }
-}
-
-extension Redis.RedisSettings {
-    init(_ settings: Settings) {
-        let redis = settings.redis
-        let url = redis.endpoint
-        self.init(endpoint: .tcp(host: url.host, port: url.port))
-        usesTLS = url.usesTLS
-        authorityLocation = redis.certificateAuthorities
-        username = url.username
-        password = url.password.map { Redis.Secret($0.revealed) }
-        database = url.database ?? 0
-        replyDeadline = redis.replyDeadline
-    }
-}
 
 extension Kafka.StartPosition {
     init(_ start: Configuration.StartPosition) {

@@ -79,6 +79,7 @@ struct TailMessage {
 
     private static func onOneLine(_ payload: [UInt8]) -> String {
         let text = String(decoding: payload.prefix(2_000), as: UTF8.self)
-        return String(text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? " " : Character($0) })
+        return String(
+            text.unicodeScalars.map { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) ? " " : Character($0) })
     }
 }

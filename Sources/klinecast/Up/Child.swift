@@ -20,7 +20,9 @@ final class Child {
         log = "\(logFolder)/\(name).log"
         let output = unsafe open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o640)
         guard output >= 0 else {
-            throw .failed("\(log): cannot be written: \(unsafe String(cString: strerror(errno))); set STATE_DIR to a folder of yours")
+            throw .failed(
+                "\(log): cannot be written: \(unsafe String(cString: strerror(errno))); set STATE_DIR to a folder of yours"
+            )
         }
         defer { close(output) }
         var words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]

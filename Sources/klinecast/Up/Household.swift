@@ -33,19 +33,22 @@ final class Household {
         else { return false }
         let creation = plan.broker == nil ? [] : ["--no-create"]
         return try startOwn(
-            "feed", ["--rate", "\(plan.rate)", "--loop"] + creation + ["--"] + plan.files, "\(plan.rate) candles a second",
+            "feed", ["--rate", "\(plan.rate)", "--loop"] + creation + ["--"] + plan.files,
+            "\(plan.rate) candles a second",
             until: { true })
     }
 
     private func startRedis(_ address: Address) throws -> Bool {
         guard let program = UpPlan.find("redis-server", plan.environment) else {
             throw CommandFailure.failed(
-                "redis-server is not installed; install it (apt-get install redis-server) or set REDIS_URL to a Redis that runs")
+                "redis-server is not installed; install it (apt-get install redis-server) or set REDIS_URL to a Redis that runs"
+            )
         }
         let folder = "\(plan.stateFolder)/redis"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let arguments = [
-            "--port", "\(address.port)", "--bind", "127.0.0.1", "--protected-mode", "yes", "--daemonize", "no", "--save", "",
+            "--port", "\(address.port)", "--bind", "127.0.0.1", "--protected-mode", "yes", "--daemonize", "no",
+            "--save", "",
             "--appendonly", "no", "--dir", folder,
         ]
         let child = try Child(
@@ -64,7 +67,9 @@ final class Household {
         }
     }
 
-    private func startOwn(_ role: String, _ arguments: [String], _ what: String, until isReady: () -> Bool) throws -> Bool {
+    private func startOwn(_ role: String, _ arguments: [String], _ what: String, until isReady: () -> Bool) throws
+        -> Bool
+    {
         let child = try Child(
             role, program: plan.program, [role] + plan.commonArguments + arguments, environment: plan.environment,
             logFolder: plan.logFolder)

@@ -78,7 +78,8 @@ struct UpPlan {
         for path in paths {
             guard let found = place(of: path) else {
                 throw .failed(
-                    "up.files: \(path) is neither here nor beside klinecast; name CSV files or a folder of them with --files")
+                    "up.files: \(path) is neither here nor beside klinecast; name CSV files or a folder of them with --files"
+                )
             }
             var isFolder = false
             if let names = try? FileManager.default.contentsOfDirectory(atPath: found) {

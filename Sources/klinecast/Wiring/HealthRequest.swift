@@ -11,8 +11,10 @@ enum HealthRequest {
 
     /// `http://host[:port][/path]`.
     static func parse(_ url: String) throws(CommandFailure) -> (Address, path: String) {
-        guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host, !host.isEmpty else {
-            throw .usage("--health: must be an http:// URL, like http://127.0.0.1:5004/health (got \(Terminal.plain(url)))")
+        guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host, !host.isEmpty
+        else {
+            throw .usage(
+                "--health: must be an http:// URL, like http://127.0.0.1:5004/health (got \(Terminal.plain(url)))")
         }
         let query = parts.percentEncodedQuery.map { "?\($0)" } ?? ""
         let path = parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath

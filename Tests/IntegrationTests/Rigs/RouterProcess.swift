@@ -28,7 +28,9 @@ final class RouterProcess {
     /// The binary beside the test bundle.
     static let binary: String = {
         let bundle = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
-        let folder = bundle?.deletingLastPathComponent() ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let folder =
+            bundle?.deletingLastPathComponent()
+            ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         return folder.appendingPathComponent("klinecast").path
     }()
 
@@ -75,7 +77,8 @@ final class RouterProcess {
 
     /// One GET; `nil` while nothing listens.
     func get(_ path: String) throws -> Answer? {
-        let curl = try ChildProcess("curl", ["-s", "--max-time", "5", "-w", "\n%{http_code}", "http://\(address)\(path)"])
+        let curl = try ChildProcess(
+            "curl", ["-s", "--max-time", "5", "-w", "\n%{http_code}", "http://\(address)\(path)"])
         guard curl.waitForExit() == 0, let end = curl.text.lastIndex(of: "\n"),
             let status = Int(curl.text[curl.text.index(after: end)...])
         else { return nil }

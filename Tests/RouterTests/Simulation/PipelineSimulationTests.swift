@@ -29,7 +29,9 @@ private func seeds(_ count: UInt64) -> Range<UInt64> {
 /// Writes dead letters at once, later, or only after a complaint.
 final class SimulatedDeadLetters: DeadLetterSink {
     let letters = Mutex<[(letter: DeadLetter, control: LaneControl)]>([])
-    func submit(_ letter: DeadLetter, resultTo control: LaneControl) { letters.withLock { $0.append((letter, control)) } }
+    func submit(_ letter: DeadLetter, resultTo control: LaneControl) {
+        letters.withLock { $0.append((letter, control)) }
+    }
 }
 
 struct Simulation: ~Copyable {
@@ -194,7 +196,9 @@ struct Simulation: ~Copyable {
             let isUsable = value.map { $0.first == UInt8(ascii: "{") && $0.count <= 400 } ?? false
             let isLetter = ledger.letters[partition]?.contains(Int64(offset)) ?? false
             if isUsable && !redis.forbidden.contains(channel) {
-                if !seen.contains(Int64(offset)) { ledger.complaints.append("\(channel): \(offset) was never published") }
+                if !seen.contains(Int64(offset)) {
+                    ledger.complaints.append("\(channel): \(offset) was never published")
+                }
             } else if !isLetter {
                 ledger.complaints.append("\(channel): \(offset) is no dead letter")
             }

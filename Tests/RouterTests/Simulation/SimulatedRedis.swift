@@ -149,7 +149,9 @@
             }
             guard place + length + 2 <= received.count else { return nil }
             arguments.append(String(decoding: received[place..<place + length], as: UTF8.self))
-            if Array(received[place + length..<place + length + 2]) != [13, 10] { mistakes.append("an argument was longer") }
+            if Array(received[place + length..<place + length + 2]) != [13, 10] {
+                mistakes.append("an argument was longer")
+            }
             place += length + 2
         }
         received.removeFirst(place)

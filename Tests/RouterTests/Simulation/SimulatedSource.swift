@@ -38,7 +38,9 @@ import MarketData
         var count = 0
         let wanted = Int.random(in: 1...max(1, limit), using: &random)
         for source in logs.keys.sorted(by: { $0.topic < $1.topic }) {
-            while count < wanted, let log = logs[source], let slot = log.slot, !log.isPaused, log.next < log.values.count {
+            while count < wanted, let log = logs[source], let slot = log.slot, !log.isPaused,
+                log.next < log.values.count
+            {
                 unsafe (records + count).initialize(to: record(log.values[Int(log.next)], slot: slot, offset: log.next))
                 logs[source]!.next += 1
                 count += 1
