@@ -8,6 +8,8 @@
     }
 
     private(set) var publications: [Publication] = []
+    /// Every command as it was parsed.
+    private(set) var commands: [[String]] = []
     private(set) var values: [String: String] = [:]
     private(set) var streams: [String: [(generation: Int64, offset: Int64, payload: String)]] = [:]
     /// Channels on which this user may not publish.
@@ -61,7 +63,10 @@
         commandsAnnounced += commands
         announced = bytes.count - count
         unsafe received.append(contentsOf: bytes[..<count])
-        while let command = parse() { perform(command) }
+        while let command = parse() {
+            self.commands.append(command)
+            perform(command)
+        }
         if announced == 0, commandsParsed != commandsAnnounced { mistakes.append("the number of commands was wrong") }
         return count
     }
