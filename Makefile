@@ -38,7 +38,13 @@ test: ## all tests; the suite on a real Kafka needs KAFKA_HOME
 	@Scripts/quietly $(SWIFT) build --build-tests
 	@[ -n "$${KAFKA_HOME:-}" ] || Scripts/notice 'KAFKA_HOME is not set: the tests on a real Kafka are SKIPPED.' \
 	    'Unpack Apache Kafka 4 and run: make test KAFKA_HOME=/path/to/kafka'
+	@$(MAKE) gate
 	@$(SWIFT) test --skip-build $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: gate
+gate: ## fail on the first allocation of the hot path in steady state
+	@Scripts/quietly $(SWIFT) build -c release --product AllocationGate
+	@.build/release/AllocationGate
 
 .PHONY: lint
 lint: ## formatting, links, words and lengths
@@ -70,7 +76,7 @@ endif
 
 ifneq ($(wildcard Scripts/fuzz),)
 .PHONY: fuzz
-fuzz: deps ## fuzz the envelope and the routes (SECONDS=60 each)
+fuzz: deps ## fuzz the envelope and the routes (SECONDS_TO_RUN=60)
 	@Scripts/fuzz
 endif
 

@@ -59,6 +59,12 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Fails on the first allocation of the hot path in steady state.
+        .target(name: "CAllocationCounter"),
+        .executableTarget(
+            name: "AllocationGate", dependencies: ["CAllocationCounter", "MarketData", "Router"],
+            path: "Benchmarks/AllocationGate", swiftSettings: strict),
+
         // Real servers and other rigs that the tests share.
         .target(
             name: "TestRigs", dependencies: ["CSystemShim"], path: "Tests/TestRigs", swiftSettings: strict),
@@ -76,3 +82,13 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer brings its own main, so this target stands apart: `make fuzz`.
+if Context.environment["KLINECAST_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["MarketData", "Router"], path: "Fuzz", exclude: ["corpus"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer,address"])],
+            // gold stumbles over the fuzzer's objects.
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))
+}

@@ -111,8 +111,11 @@ import Telemetry
         leave()
     }
 
+    /// One turn of the loop without waiting, as if everything were ready: for what drives a lane by its own clock.
+    package mutating func turn(now: ContinuousClock.Instant) { step([.source, .control], now: now) }
+
     /// One turn of the loop; `ready` is what woke it.
-    mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
+    private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
         if ready.contains(.source) { sourceIsReady = true }
         if ready.contains(.control) { takeResults(now) }
         followSink(now)

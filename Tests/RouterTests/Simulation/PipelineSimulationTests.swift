@@ -84,7 +84,7 @@ struct Simulation: ~Copyable {
     }
 
     private mutating func turn() {
-        pipeline.step([.source, .control], now: now)
+        pipeline.turn(now: now)
         now += .milliseconds(Int.random(in: 0...60, using: &random))
     }
 
