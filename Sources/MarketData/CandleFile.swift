@@ -89,11 +89,32 @@ extension CandleFile.Row {
     ///
     /// - Parameter timestamp: the event's time in milliseconds since 1970.
     package func json(symbol: Symbol, timeframe: Timeframe, timestamp: Int64) -> String {
-        let closeTime = openTime + (timeframe.milliseconds ?? 0) - 1
+        let closeTime = timeframe.next(after: openTime) - 1
         return """
             {"symbol":"\(symbol.name.uppercased())","timeframe":"\(timeframe.rawValue)","time":\(openTime),\
             "close_time":\(closeTime),"open":\(open),"high":\(high),"low":\(low),"close":\(close),"volume":\(volume),\
             "is_closed":true,"source":"klinecast_feed","timestamp":\(timestamp)}
             """
+    }
+}
+
+extension Timeframe {
+    /// The open time of the candle after the one that opens at `openTime`; both in milliseconds since 1970. A month ends
+    /// with the calendar's, in UTC.
+    func next(after openTime: Int64) -> Int64 {
+        if let milliseconds { return openTime + milliseconds }
+        // Days from civil and back, Howard Hinnant, "chrono-compatible low-level date algorithms"; its years begin in
+        // March, which leaves the leap day last.
+        let day = 86_400_000 as Int64
+        let days = (openTime >= 0 ? openTime : openTime - day + 1) / day + 719_468
+        let era = (days >= 0 ? days : days - 146_096) / 146_097
+        let dayOfEra = days - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let month = (5 * dayOfYear + 2) / 153 + 1
+        // Twelve months from March on: after February comes the next year's March.
+        let (year, start) = month == 12 ? (yearOfEra + 1, Int64(0)) : (yearOfEra, (153 * month + 2) / 5)
+        let first = era * 146_097 + 365 * year + year / 4 - year / 100 + start - 719_468
+        return first * day
     }
 }

@@ -1,0 +1,62 @@
+import Foundation
+import TestRigs
+import Testing
+
+@testable import klinecast
+
+@Suite struct HelpTests {
+    @Test(arguments: CommandTable.names.filter { $0 != "help" })
+    func everyCommandExplainsItself(_ name: String) throws {
+        let byFlag = try Program.run(name, "--help")
+        let byWord = try Program.run("help", name)
+        #expect(byFlag.code == 0)
+        #expect(byFlag.output.contains("Usage: klinecast \(name)"))
+        #expect(byFlag.output == byWord.output)
+        #expect(byFlag.talk.isEmpty)
+    }
+
+    @Test(arguments: [[], ["help"], ["--help"], ["-h"]]) func theOverviewNamesEveryCommand(_ words: [String]) throws {
+        let result = try Program(words).result()
+        #expect(result.code == 0)
+        for name in ["up", "broker", "feed", "route", "tail", "check", "config", "bench", "version"] {
+            #expect(result.output.contains("\n  \(name) "))
+        }
+    }
+
+    @Test func aTypoGetsASuggestion() throws {
+        let command = try Program.run("brokr")
+        #expect(command.code == 2)
+        #expect(command.output.isEmpty)
+        #expect(command.talk == "klinecast: unknown command brokr; did you mean `klinecast broker`?\n")
+        let flag = try Program.run("feed", "--rat", "3", "BTCUSDT-1m.csv")
+        #expect(flag.code == 2)
+        #expect(flag.talk.contains("unknown flag --rat; did you mean --rate?"))
+    }
+
+    @Test func whatIsFarFromEveryCommandGetsNoSuggestion() throws {
+        let result = try Program.run("xylophone")
+        #expect(result.code == 2)
+        #expect(result.talk.contains("`klinecast help` lists the commands"))
+    }
+
+    @Test func controlCharactersOfAnArgumentDoNotReachTheTerminal() throws {
+        #expect(!(try Program.run("\u{1b}[31mx")).talk.contains("\u{1b}"))
+    }
+
+    @Test func versionNamesTheLibraries() throws {
+        let result = try Program.run("version", "--json")
+        let json = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        let libraries = try #require(json["libraries"] as? [String: Any])
+        for name in ["librdkafka", "hiredis", "openssl", "libmicrohttpd", "simdjson", "libyaml", "swift"] {
+            #expect((libraries[name] as? String)?.first?.isNumber == true, "\(name)")
+        }
+    }
+
+    @Test func aReaderThatWentAwayEndsTheCommandQuietly() throws {
+        let script = "'\(Program.path)' config --markdown 2>err | true; echo ${PIPESTATUS[0]}; wc -c < err"
+        let folder = try TemporaryFolder("pipe")
+        let shell = try ChildProcess("bash", ["-c", script], in: folder.path)
+        shell.waitForExit()
+        #expect(shell.text == "0\n0\n")
+    }
+}
