@@ -63,7 +63,14 @@ int system_shim_signals_watch(const int *signals, int count) {
     fcntl(ends[1], F_SETFL, O_NONBLOCK);
     signal_pipe = ends[1];
     struct sigaction action = {.sa_handler = write_signal, .sa_flags = SA_RESTART};
-    for (int i = 0; i < count; i++) sigaction(signals[i], &action, NULL);
+    sigset_t watched;
+    sigemptyset(&watched);
+    for (int i = 0; i < count; i++) {
+        sigaction(signals[i], &action, NULL);
+        sigaddset(&watched, signals[i]);
+    }
+    // A parent's thread may have blocked them, and a mask outlives exec.
+    pthread_sigmask(SIG_UNBLOCK, &watched, NULL);
     return ends[0];
 }
 

@@ -21,7 +21,8 @@ void system_shim_eventfd_drain(int descriptor);
 /// Names the calling thread (15 bytes are kept).
 void system_shim_thread_name(const char *name);
 /// Signals that come from now on are one byte each, their number, in a pipe; its read end (blocking, close-on-exec), or
-/// -1 with errno. A handler rather than a mask: it works whatever threads there are. Once a process.
+/// -1 with errno. A handler rather than a mask: it works whatever threads there are. They are
+/// unblocked for the calling thread. Once a process.
 int system_shim_signals_watch(const int *signals, int count);
 /// Starts `path` with arguments and environment (both end with NULL), output and errors in `output`, no input, signals
 /// as at a program's start, in a process group of its own. The kernel kills it when the thread that called this ends:
