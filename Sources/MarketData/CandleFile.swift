@@ -28,6 +28,15 @@ package struct CandleFile: Sendable {
         /// Milliseconds since 1970.
         package let openTime: Int64
         package let open, high, low, close, volume: String
+
+        package init(openTime: Int64, open: String, high: String, low: String, close: String, volume: String) {
+            self.openTime = openTime
+            self.open = open
+            self.high = high
+            self.low = low
+            self.close = close
+            self.volume = volume
+        }
     }
 
     /// Symbol and timeframe that a file of this name holds.

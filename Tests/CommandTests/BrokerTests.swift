@@ -2,7 +2,7 @@ import Foundation
 import TestRigs
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct BrokerTests {
+@Suite(.timeLimit(.minutes(5))) struct BrokerTests {
     @Test func servesUntilItIsToldToEnd() throws {
         let port = freePort()
         let broker = try Program(["broker", "--broker-addr", "127.0.0.1:\(port)"])

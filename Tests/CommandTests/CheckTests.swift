@@ -3,7 +3,7 @@ import Kafka
 import TestRigs
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CheckTests {
+@Suite(.timeLimit(.minutes(5))) struct CheckTests {
     private func check(_ environment: [String: String]) throws -> (code: Int32, outcomes: [String: (String, String)]) {
         let folder = try TemporaryFolder("state")
         let base = ["STATE_DIR": folder.file("var"), "ROUTER_ADDR": "127.0.0.1:\(freePort())"]
@@ -30,7 +30,9 @@ import Testing
 
     @Test func deadPortsAreNamed() throws {
         let port = freePort()
-        let (code, outcomes) = try check(["REDIS_URL": "redis://127.0.0.1:\(port)", "KAFKA_BROKER": "127.0.0.1:\(port)"])
+        let (code, outcomes) = try check([
+            "REDIS_URL": "redis://127.0.0.1:\(port)", "KAFKA_BROKER": "127.0.0.1:\(port)",
+        ])
         #expect(code == 1)
         #expect(outcomes["Redis"]?.0 == "wrong")
         #expect(outcomes["Kafka 127.0.0.1:\(port)"]?.0 == "wrong")
@@ -49,7 +51,9 @@ import Testing
 
     @Test func aMissingPermissionIsNamedWithItsRule() throws {
         let redis = try RedisServer {
-            $0.users = ["router on >secret ~roottrading:* &roottrading:* +ping +role +info +client|setname +select +set"]
+            $0.users = [
+                "router on >secret ~roottrading:* &roottrading:* +ping +role +info +client|setname +select +set"
+            ]
         }
         let broker = try EmbeddedBroker()
         let url = "redis://router:secret@127.0.0.1:\(redis.port)"
@@ -58,7 +62,8 @@ import Testing
         #expect(outcomes["Redis permission SET"]?.0 == "ok")
         #expect(outcomes["Redis permission PUBLISH"]?.0 == "not_authorised")
         #expect(
-            outcomes["Redis permission PUBLISH"]?.1.contains("ACL SETUSER router ~roottrading:* &roottrading:* +publish")
+            outcomes["Redis permission PUBLISH"]?.1.contains(
+                "ACL SETUSER router ~roottrading:* &roottrading:* +publish")
                 == true)
     }
 

@@ -4,7 +4,7 @@ import MarketData
 import TestRigs
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct FeedTests {
+@Suite(.timeLimit(.minutes(5))) struct FeedTests {
     private func write(_ text: String, _ name: String, in folder: TemporaryFolder) throws -> String {
         try text.write(toFile: folder.file(name), atomically: true, encoding: .utf8)
         return folder.file(name)
@@ -20,7 +20,8 @@ import Testing
         var settings = KafkaSettings(brokers: broker.bootstrap)
         settings.properties = ["fetch.wait.max.ms": "20"]
         let consumer = try Consumer(
-            settings: settings, group: "reader", instanceID: nil, subscription: ["^market\\.data\\..+$"], start: .earliest)
+            settings: settings, group: "reader", instanceID: nil, subscription: ["^market\\.data\\..+$"],
+            start: .earliest)
         defer { consumer.close(deadline: .seconds(2)) }
         try consumer.join()
         var found: [String: [String]] = [:]
@@ -95,7 +96,8 @@ import Testing
     @Test func aMonthlyCandleClosesWithTheCalendarsMonth() throws {
         // Values of `date -u -d 2024-02-01 +%s` and of the month after it; 2024 has a leap day.
         let row = try CandleFile(
-            name: "BTCUSDT-1M.csv", text: "open_time,open,high,low,close,volume\n1706745600000,1,1,1,1,1\n1733011200000,1,1,1,1,1\n")
+            name: "BTCUSDT-1M.csv",
+            text: "open_time,open,high,low,close,volume\n1706745600000,1,1,1,1,1\n1733011200000,1,1,1,1,1\n")
         let symbol = try #require(Symbol("btcusdt"))
         let february = row.rows[0].json(symbol: symbol, timeframe: .oneMonth, timestamp: 0)
         #expect(february.contains("\"close_time\":1709251199999"))

@@ -28,7 +28,9 @@ final class Program: Sendable {
         folder = try TemporaryFolder("command")
         let all = environment.merging(["KLINECAST_TEST_TALK": folder.file("talk")]) { $1 }
         child = try ChildProcess(
-            "sh", ["-c", "t=$KLINECAST_TEST_TALK; unset KLINECAST_TEST_TALK; exec \"$0\" \"$@\" 2>\"$t\"", Self.path] + arguments,
+            "sh",
+            ["-c", "t=$KLINECAST_TEST_TALK; unset KLINECAST_TEST_TALK; exec \"$0\" \"$@\" 2>\"$t\"", Self.path]
+                + arguments,
             environment: all, in: directory ?? folder.path)
     }
 

@@ -47,7 +47,8 @@ import Testing
         try (rule + "      lane: market\n      data_type: raw_market_data\n")
             .write(toFile: file, atomically: true, encoding: .utf8)
         #expect(try channels("ticks.btc", "--config", file) == ["roottrading:ticks:btc"])
-        try (rule + "      lane: market\n      data_type: sginal\n").write(toFile: file, atomically: true, encoding: .utf8)
+        try (rule + "      lane: market\n      data_type: sginal\n").write(
+            toFile: file, atomically: true, encoding: .utf8)
         let wrong = try Program.run("route", "ticks.btc", "--config", file)
         #expect(wrong.code == 2)
         #expect(wrong.talk.contains("router.routes, rule 1"))

@@ -11,8 +11,14 @@ import Testing
         ("a control record between them is no gap", [(7, 6, 100, .first), (9, 7, 101, .next)]),
         ("one is missing", [(7, 6, 100, .first), (9, 8, 102, .gap(8...8)), (10, 9, 103, .next)]),
         ("three are missing", [(7, 6, 100, .first), (12, 10, 102, .gap(8...10))]),
-        ("the same again", [(7, 6, 100, .first), (8, 7, 101, .next), (8, 7, 101, .duplicate), (7, 6, 100, .duplicate)]),
-        ("after a repetition the sequence goes on", [(8, 7, 101, .first), (7, 6, 100, .duplicate), (9, 8, 102, .next)]),
+        (
+            "the same again",
+            [(7, 6, 100, .first), (8, 7, 101, .next), (8, 7, 101, .duplicate), (7, 6, 100, .duplicate)]
+        ),
+        (
+            "after a repetition the sequence goes on",
+            [(8, 7, 101, .first), (7, 6, 100, .duplicate), (9, 8, 102, .next)]
+        ),
         ("created anew", [(7, 6, 100, .first), (0, nil, 200, .anew), (1, 0, 201, .next)]),
         ("created anew, first one missed", [(7, 6, 100, .first), (3, 2, 200, .anew), (5, 4, 202, .gap(4...4))]),
         ("the same offset, but newer, is another topic's", [(7, 6, 100, .first), (7, nil, 200, .anew)]),
@@ -35,7 +41,8 @@ import Testing
     @Test func partitionsAndTopicsHaveSequencesOfTheirOwn() {
         var check = SequenceCheck()
         func take(_ topic: String, _ partition: Int32, _ offset: Int64) -> SequenceCheck.Verdict {
-            check.take(Routing(topic: topic, partition: partition, offset: offset, previous: offset - 1, timestamp: offset))
+            check.take(
+                Routing(topic: topic, partition: partition, offset: offset, previous: offset - 1, timestamp: offset))
         }
         #expect(take("a", 0, 5) == .first)
         #expect(take("a", 1, 9) == .first)

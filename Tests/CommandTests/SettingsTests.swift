@@ -21,10 +21,13 @@ import Testing
         let file = folder.file("k.yaml")
         try "router:\n  channel_prefix: fromfile\n".write(toFile: file, atomically: true, encoding: .utf8)
         let result = try Program.run(
-            "config", "--json", "--config", file, "--sinks", "stream", environment: ["KAFKA_GROUP_ID": "fromenvironment"])
-        let json = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: [String: Any]])
+            "config", "--json", "--config", file, "--sinks", "stream",
+            environment: ["KAFKA_GROUP_ID": "fromenvironment"])
+        let json = try #require(
+            try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: [String: Any]])
         #expect(json["router.channel_prefix"] as? [String: String] == ["value": "fromfile", "origin": "\(file):2"])
-        #expect(json["kafka.group_id"] as? [String: String] == ["value": "fromenvironment", "origin": "KAFKA_GROUP_ID"])
+        #expect(
+            json["kafka.group_id"] as? [String: String] == ["value": "fromenvironment", "origin": "KAFKA_GROUP_ID"])
         #expect(json["router.sinks"] as? [String: String] == ["value": "stream", "origin": "--sinks"])
         #expect(json["log.level"] as? [String: String] == ["value": "info", "origin": "default"])
     }

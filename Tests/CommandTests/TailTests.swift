@@ -2,7 +2,7 @@ import Foundation
 import TestRigs
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct TailTests {
+@Suite(.timeLimit(.minutes(5))) struct TailTests {
     static let channel = "roottrading:market:data:btcusdt:1m"
 
     /// A message as docs/contracts/redis.md shows it.
@@ -46,7 +46,9 @@ import Testing
         let result = tail.result()
         #expect(result.code == 3)
         #expect(
-            try notes(result) == ["live ", "live ", "live duplicate", "live gap: 12…13 missed", "live topic created anew"])
+            try notes(result) == [
+                "live ", "live ", "live duplicate", "live gap: 12…13 missed", "live topic created anew",
+            ])
         #expect(result.talk.contains("1 gaps (2 offsets), 1 duplicates, topic created anew 1 times"))
         #expect(result.talk.contains("latency p50"))
     }

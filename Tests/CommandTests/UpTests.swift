@@ -2,7 +2,7 @@ import Foundation
 import TestRigs
 import Testing
 
-@Suite(.timeLimit(.minutes(3)), .enabled(if: Program.knows("router"), "the router's command is not there"))
+@Suite(.timeLimit(.minutes(5)), .enabled(if: Program.knows("router"), "the router's command is not there"))
 struct UpTests {
     private struct Ended: Error { let talk: String }
 
