@@ -1,8 +1,8 @@
 import Foundation
 
 /// A server that speaks the Redis protocol by a script. It answers a connection's own commands (AUTH, SELECT, CLIENT,
-/// PING, ROLE, INFO) properly unless told otherwise; every other command gets the script's next answer, and `:1` once
-/// the script is over. One thread; `end` joins it, and it ends by itself when its owner goes.
+/// PING, ROLE, INFO) properly unless told otherwise; every other command gets the script's next answer, and what a healthy
+/// server says once the script is over. One thread; `end` joins it, and it ends by itself when its owner goes.
 package final class FakeRedis: Sendable {
     package enum Answer: Sendable {
         /// These bytes, as they are.
@@ -35,10 +35,13 @@ package final class FakeRedis: Sendable {
 
     package let port: UInt16
     private let listener: Int32
+    private let marker: String?
     private let state = Guarded(State())
     private let ended = DispatchSemaphore(value: 0)
 
-    package init(_ script: [Answer] = []) throws {
+    /// - Parameter marker: the script is for commands with this in one of their words; `nil`: for all.
+    package init(_ script: [Answer] = [], for marker: String? = nil) throws {
+        self.marker = marker
         port = freePort()
         listener = try LocalSocket.listen(port)
         state.withLock { $0.script = script }
@@ -133,8 +136,10 @@ package final class FakeRedis: Sendable {
             answer = override
         } else if let proper {
             answer = .raw(proper)
+        } else if !state.script.isEmpty, marker.map({ mark in command.contains { $0.contains(mark) } }) ?? true {
+            answer = state.script.removeFirst()
         } else {
-            answer = state.script.isEmpty ? .raw(":1\r\n") : state.script.removeFirst()
+            answer = .raw(Self.healthy(name))
         }
         switch answer {
         case .raw(let text): client.output += text.utf8
@@ -156,6 +161,15 @@ package final class FakeRedis: Sendable {
             let text = "# Server\r\nredis_version:7.0.0\r\nrun_id:fake\r\n"
             return "$\(text.utf8.count)\r\n\(text)\r\n"
         default: return nil
+        }
+    }
+
+    private static func healthy(_ name: String) -> String {
+        switch name {
+        case "SET": "+OK\r\n"
+        case "XADD": "$3\r\n1-0\r\n"
+        case "XREVRANGE": "*0\r\n"
+        default: ":1\r\n"
         }
     }
 
