@@ -80,8 +80,15 @@
     var byteCount: Int { prologueCount + (bodyCommandCount == 0 ? 0 : bodyCount) }
     var isAcknowledged: Bool { acknowledgedCommands == commandCount }
     var isSent: Bool { sentCount == byteCount }
-    /// The sink was offered commands that have no answer yet.
-    var isBegun: Bool { announcedCommands > acknowledgedCommands }
+    /// Commands that the sink was offered and that have no answer yet.
+    var begunCommands: Int { max(0, announcedCommands - acknowledgedCommands) }
+    var isBegun: Bool { begunCommands > 0 }
+    /// How many entries have all their answers: all before the one whose command is next to be answered.
+    var answeredEntries: Int {
+        if isAcknowledged { return entryCount }
+        return unsafe acknowledgedCommands < prologueCommandCount
+            ? 0 : Int(bodyCommands[acknowledgedCommands - prologueCommandCount].entry)
+    }
 
     mutating func clear() {
         bodyCount = 0

@@ -65,7 +65,8 @@ package struct LaneCounters: Sendable {
     package var receivers = 0
     /// PUBLISHes that reached fewer subscribers than the one before on that channel.
     package var receiversDropped = 0
-    package var reconnects = 0
+    /// Connections that became ready.
+    package var connections = 0
     /// Commands sent again after a connection was lost.
     package var resent = 0
     package var duplicatesInStream = 0

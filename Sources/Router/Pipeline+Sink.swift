@@ -10,12 +10,10 @@ extension Pipeline {
             noteSink()
         }
         if sink.generation != sinkGeneration {
-            if sinkGeneration != 0 { snapshot.counters.reconnects += 1 }
             sinkGeneration = sink.generation
-            let before = window.commandsUnanswered
+            snapshot.counters.resent += window.unanswered.begun
             window.rewind(PartitionsView(partitions))
-            snapshot.counters.resent += window.commandsUnanswered
-            snapshot.commandsInWindow -= before - window.commandsUnanswered
+            snapshot.commandsInWindow = window.unanswered.all
             interlude.restart()
         }
         guard sink.isReady, sink.serverRun != serverRun else { return }
@@ -30,10 +28,11 @@ extension Pipeline {
         snapshot.isSinkReady = isReady
         snapshot.sinkFailure = isReady ? nil : sink.failureSentence
         if isReady {
-            Log.info("Redis is ready", ["lane": lane.rawValue])
+            snapshot.counters.connections += 1
+            Log.info("Redis is ready", ["lane": lane.rawValue], per: lane.rawValue)
         } else if let sentence = snapshot.sinkFailure {
             status.note("redis", sentence)
-            Log.warning("Redis is not ready", ["lane": lane.rawValue, "reason": sentence])
+            Log.warning("Redis is not ready", ["lane": lane.rawValue, "reason": sentence], per: lane.rawValue)
         }
     }
 
@@ -226,6 +225,20 @@ extension Pipeline {
             window.pop()
         }
         snapshot.stalledSince = window.isEmpty ? nil : now
+    }
+
+    /// Notes what the oldest batch has answers for, though it is not done: on the way out that much need not come twice.
+    mutating func acknowledgeAnswered() {
+        guard !window.isEmpty else { return }
+        let batch = unsafe window.oldest
+        for index in unsafe 0..<batch.pointee.answeredEntries {
+            let entry = unsafe batch.pointee.entries[index]
+            guard let partition = unsafe partitions[entry.slot], unsafe partition.pointee.epoch == entry.epoch else {
+                continue
+            }
+            unsafe partition.pointee.progress.acknowledge(entry.offset)
+            unsafe wantStore(entry.slot, partition, .now)
+        }
     }
 
     private mutating func acknowledge(_ batch: inout Batch, _ now: ContinuousClock.Instant) {

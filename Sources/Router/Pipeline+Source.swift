@@ -58,7 +58,8 @@ extension Pipeline {
             if isPaused { source.pause(assigned.map(\.slot)) }
             sourceIsReady = true
             Log.info(
-                "Partitions assigned", ["lane": lane.rawValue, "kafka.partitions": String(assigned.count)])
+                "Partitions assigned", ["lane": lane.rawValue, "kafka.partitions": String(assigned.count)],
+                per: lane.rawValue)
         } catch {
             // Brokers that do not answer now: nothing is lost by asking again.
             snapshot.sourceFailure = String(describing: error)
@@ -110,6 +111,7 @@ extension Pipeline {
         }
         guard !waiting || now >= deadline else { return }
         revocation = nil
+        acknowledgeAnswered()
         storeNow()
         giveBack(slots, commit: true)
     }
@@ -124,7 +126,8 @@ extension Pipeline {
         source.revoke(slots, commit: commit)
         Log.info(
             "Partitions given back",
-            ["lane": lane.rawValue, "kafka.partitions": String(slots.count), "kafka.lost": String(!commit)])
+            ["lane": lane.rawValue, "kafka.partitions": String(slots.count), "kafka.lost": String(!commit)],
+            per: lane.rawValue)
     }
 
     // MARK: Offsets

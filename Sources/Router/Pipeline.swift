@@ -269,6 +269,7 @@ import Telemetry
     }
 
     private mutating func leave() {
+        acknowledgeAnswered()
         storeNow()
         if control.requestedStop != .now { _ = source.commit() }
         returnTaken { _ in true }

@@ -54,14 +54,15 @@
     /// Whether the sink was offered commands whose answers are still to come.
     var hasOutstanding: Bool { (0..<count).contains { unsafe batch($0).pointee.isBegun } }
 
-    /// Commands of all batches that have no answer yet.
-    var commandsUnanswered: Int {
-        var sum = 0
+    /// Commands of all batches that have no answer yet, and those among them that the sink was offered.
+    var unanswered: (all: Int, begun: Int) {
+        var (all, begun) = (0, 0)
         for index in 0..<count {
             let batch = unsafe batch(index)
-            unsafe sum += batch.pointee.commandCount - batch.pointee.acknowledgedCommands
+            unsafe all += batch.pointee.commandCount - batch.pointee.acknowledgedCommands
+            unsafe begun += batch.pointee.begunCommands
         }
-        return sum
+        return (all, begun)
     }
 
     /// The batch with bytes to send and how far they may go; `nil` when everything is out.

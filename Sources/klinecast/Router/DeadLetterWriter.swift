@@ -96,8 +96,9 @@ final class DeadLetterWriter: DeadLetterSink {
                 waiting += session!.poll()
             } catch {
                 for job in waiting { job.delay("\(error)") }
-                _ = wake.wait(timeout: .now() + .seconds(1))
             }
+            // What was refused just now is not asked again at once; a new letter ends the pause.
+            if !waiting.isEmpty { _ = wake.wait(timeout: .now() + .milliseconds(500)) }
         }
     }
 
@@ -106,13 +107,15 @@ final class DeadLetterWriter: DeadLetterSink {
         let producer: Producer
         let admin: Admin
         var knownTopics: Set<String> = []
+        /// Why a topic could not be created; it may be there all the same, so the letter is tried.
+        var creationFailures: [String: KafkaError] = [:]
         var inFlight: [UInt64: Job] = [:]
         var nextToken: UInt64 = 0
         var isWaiting: Bool { !inFlight.isEmpty }
 
         init(_ settings: KafkaSettings) throws(KafkaError) {
-            // A failure is told to the lane after these ten seconds, and the letter tried again.
-            producer = try Producer(settings: settings, linger: .milliseconds(2), deliveryTimeout: .seconds(10))
+            // A failure is told to the lane after these five seconds, and the letter tried again.
+            producer = try Producer(settings: settings, linger: .milliseconds(2), deliveryTimeout: .seconds(5))
             admin = try Admin(settings: settings)
         }
 
@@ -122,7 +125,7 @@ final class DeadLetterWriter: DeadLetterSink {
             for job in jobs {
                 do {
                     let topic = job.letter.source.topic + RouteTable.deadLetterSuffix
-                    try ensure(topic)
+                    ensure(topic)
                     try producer.produce(
                         topic: topic, key: job.letter.contents.key, value: job.letter.contents.value,
                         headers: Self.headers(of: job.letter),
@@ -143,7 +146,9 @@ final class DeadLetterWriter: DeadLetterSink {
             for delivery in producer.poll(timeout: .milliseconds(50)) {
                 guard let job = inFlight.removeValue(forKey: delivery.token) else { continue }
                 if let failure = delivery.failure {
-                    job.delay("\(failure)")
+                    let topic = job.letter.source.topic + RouteTable.deadLetterSuffix
+                    knownTopics.remove(topic)
+                    job.delay("\(topic): \(failure)" + (creationFailures[topic].map { "; \($0)" } ?? ""))
                     left.append(job)
                 } else {
                     job.control.post(DeadLetterResult(ticket: job.letter.ticket, outcome: .written))
@@ -152,14 +157,18 @@ final class DeadLetterWriter: DeadLetterSink {
             return left
         }
 
-        private mutating func ensure(_ topic: String) throws(KafkaError) {
+        private mutating func ensure(_ topic: String) {
             guard !knownTopics.contains(topic) else { return }
-            do {
-                try admin.createTopic(topic, partitions: 1, configuration: DeadLetterWriter.topicSettings)
+            do throws(KafkaError) {
+                try admin.createTopic(
+                    topic, partitions: 1, configuration: DeadLetterWriter.topicSettings, timeout: .seconds(5))
                 knownTopics.insert(topic)
+                creationFailures[topic] = nil
             } catch .unsupported {
                 // The embedded broker creates it on the first record.
                 knownTopics.insert(topic)
+            } catch {
+                creationFailures[topic] = error
             }
         }
 

@@ -36,7 +36,8 @@ struct RouterMetrics: MetricSource {
             "klinecast_redis_commands_answered_total", "Commands with an answer.", counters.commandsAnswered,
             ["lane": lane])
         page.counter(
-            "klinecast_redis_reconnects_total", "Connections to Redis after the first.", counters.reconnects,
+            "klinecast_redis_reconnects_total", "Connections to Redis after the first.",
+            max(0, counters.connections - 1),
             ["lane": lane])
         page.counter(
             "klinecast_redis_commands_resent_total", "Commands sent again after a lost connection.", counters.resent,

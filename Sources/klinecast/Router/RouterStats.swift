@@ -36,7 +36,7 @@ struct RouterStats {
                 }
             })
         json.member("dead_letters_written", sum { $0.counters.deadLettersWritten })
-        json.member("redis_reconnects", sum { $0.counters.reconnects })
+        json.member("redis_reconnects", sum { max(0, $0.counters.connections - 1) })
         json.member("commands_resent", sum { $0.counters.resent })
         json.member("stream_duplicates", sum { $0.counters.duplicatesInStream })
         json.member("last_refused", sum { $0.counters.lastRefused })
