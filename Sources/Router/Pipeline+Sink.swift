@@ -218,6 +218,7 @@ extension Pipeline {
     mutating func completeOldest(_ now: ContinuousClock.Instant) {
         guard window.oldestIsDone else { return }
         wallMilliseconds = unixMilliseconds()
+        hasNews = true
         while window.oldestIsDone {
             let batch = unsafe window.oldest
             unsafe acknowledge(&batch.pointee, now)

@@ -5,6 +5,7 @@ extension Pipeline {
         snapshot.stalledSince = window.isEmpty ? nil : snapshot.stalledSince ?? now
         guard publishAt.map({ now >= $0 }) ?? true else { return }
         publishAt = now + .milliseconds(200)
+        hasNews = false
         snapshot.beat = now
         snapshot.isJoined = source.isJoined
         if snapshot.isJoined, toAssign == nil { snapshot.sourceFailure = nil }

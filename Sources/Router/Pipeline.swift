@@ -68,6 +68,8 @@ import Telemetry
     var tendAt: ContinuousClock.Instant?
     var publishAt: ContinuousClock.Instant?
     var describeAt: ContinuousClock.Instant?
+    /// Something was counted since the last snapshot: others shall not wait for the next record to see it.
+    var hasNews = false
     /// The wall clock less the monotonic one is read once a batch: `received_at` is the time of taking.
     var wallMilliseconds: Int64 = 0
 
@@ -145,6 +147,7 @@ import Telemetry
         notAfter(restoreAt)
         notAfter(drainDeadline)
         if let fullSince { notAfter(fullSince + settings.pauseAfter) }
+        if hasNews { notAfter(publishAt) }
         let (seconds, attoseconds) = (next - now).components
         // Rounded up, or the last millisecond before a deadline would be spent spinning.
         return Int32(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
@@ -186,6 +189,7 @@ import Telemetry
         unsafe snapshot.commandsInWindow += batch.pointee.commandCount
         unsafe snapshot.recordsInWindow += batch.pointee.entryCount
         snapshot.counters.batches += 1
+        hasNews = true
         window.push()
     }
 
