@@ -51,3 +51,15 @@ import Testing
         #expect(take("a", 1, 11) == .gap(10...10))
     }
 }
+
+@Suite struct MillisecondCountsTests {
+    @Test func quantilesAreMeasuredValuesByNearestRank() {
+        var counts = MillisecondCounts()
+        #expect(counts.quantile(0.5) == nil)
+        for milliseconds in 1...200 { counts.add(Int64(milliseconds)) }
+        #expect(counts.quantile(0.5) == 100)
+        #expect(counts.quantile(0.99) == 198)
+        counts.add(.max)
+        #expect(counts.quantile(1) == 60_000)
+    }
+}

@@ -8,9 +8,9 @@ struct BenchResult {
     let failed: Int
     let topics: Int
     let seconds: Double
-    /// Produce to subscriber, in seconds; the clock's grain is a millisecond.
-    let median: Double?
-    let high: Double?
+    /// Produce to subscriber, in milliseconds.
+    let median: Int?
+    let high: Int?
 
     var rate: Double { Double(received) / seconds }
 
@@ -18,7 +18,7 @@ struct BenchResult {
         var text = "\(Terminal.grouped(received)) of \(Terminal.grouped(sent)) candles through \(topics) topics in "
         text += String(format: "%.1f s, ", seconds) + "\(Terminal.grouped(Int(rate))) a second\n"
         if let median, let high {
-            text += String(format: "latency p50 %.1f ms, p99 %.1f ms\n", median * 1_000, high * 1_000)
+            text += "latency p50 \(median) ms, p99 \(high) ms\n"
         }
         if failed > 0 { text += "\(Terminal.grouped(failed)) were not taken by Kafka\n" }
         return text
@@ -37,7 +37,7 @@ struct BenchResult {
             json.object { json in
                 for (name, value) in [("p50", median), ("p99", high)] {
                     json.key(name)
-                    if let value { json.double(value * 1_000) } else { json.null() }
+                    if let value { json.integer(value) } else { json.null() }
                 }
             }
         }

@@ -14,7 +14,7 @@ final class BenchTrial {
     private let producer: Producer
     private let admin: Admin
     private let subscriber: Client
-    private let latency = LatencyHistogram()
+    private var latency = MillisecondCounts()
     private let run = Timestamp.now()
     private var sent = 0
     private var failed = 0
@@ -133,15 +133,14 @@ final class BenchTrial {
         guard text.contains("\"bench\":\"\(run)\"") else { return }
         received += 1
         let read = TailMessage(channel: message.channel, payload: message.payload, way: .live)
-        if let milliseconds = read.latency { latency.record(nanoseconds: UInt64(milliseconds) * 1_000_000) }
+        if let milliseconds = read.latency { latency.add(milliseconds) }
     }
 
     var result: BenchResult {
-        let snapshot = latency.snapshot
-        return BenchResult(
+        BenchResult(
             sent: sent, received: received, failed: failed, topics: topics.count,
             seconds: max(0.001, elapsed.inSeconds),
-            median: snapshot.quantile(0.5), high: snapshot.quantile(0.99))
+            median: latency.quantile(0.5), high: latency.quantile(0.99))
     }
 
     /// Removes the topics where the broker allows it, and says so where it does not.

@@ -22,7 +22,7 @@ struct CheckCommand: Command {
         var findings: [Finding] = []
         func add(_ more: [Finding]) {
             findings += more
-            if !isJSON { more.forEach { Terminal.data($0.line) } }
+            if !isJSON { for finding in more { Terminal.data(finding.line) } }
         }
         let routes = try RouteTable(settings)
         add(KafkaCheck(settings, routes).findings())

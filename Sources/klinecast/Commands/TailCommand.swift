@@ -104,9 +104,8 @@ struct TailCommand: Command {
             parts.append("\(counts.withoutEnvelope) without an envelope: nothing to check")
         }
         if counts.reconnections > 0 { parts.append("\(counts.reconnections) reconnections") }
-        let snapshot = tailing.latency.snapshot
-        if let median = snapshot.quantile(0.5), let high = snapshot.quantile(0.99) {
-            parts.append(String(format: "latency p50 %.1f ms, p99 %.1f ms", median * 1_000, high * 1_000))
+        if let median = tailing.latency.quantile(0.5), let high = tailing.latency.quantile(0.99) {
+            parts.append("latency p50 \(median) ms, p99 \(high) ms")
         }
         Terminal.talk(parts.joined(separator: ", "))
     }

@@ -32,7 +32,12 @@ struct TailMessage {
         let timeframe: String
         let time: Int64
         let open, high, low, close, volume: Double
-        let is_closed: Bool?
+        let isClosed: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case symbol, timeframe, time, open, high, low, close, volume
+            case isClosed = "is_closed"
+        }
     }
 
     /// Now minus the record's time, in ms; never below zero, since clocks differ.
@@ -43,7 +48,7 @@ struct TailMessage {
         var words = [String(Timestamp.iso8601(takenAt).dropFirst(11))]
         let data = Data(payload)
         if let candle = try? JSONDecoder().decode(Candle.self, from: data) {
-            let state = candle.is_closed == false ? "open" : "closed"
+            let state = candle.isClosed == false ? "open" : "closed"
             words += [
                 candle.symbol, candle.timeframe, Timestamp.iso8601(candle.time), "O \(candle.open)", "H \(candle.high)",
                 "L \(candle.low)", "C \(candle.close)", "V \(candle.volume)", state,

@@ -1,5 +1,4 @@
 import Redis
-import Telemetry
 
 /// The reference subscriber: subscribes, waits for the confirmation, reads the newest value of each channel, then takes
 /// what comes; where the sequence shows a gap it asks the stream for what is missing. One thread.
@@ -18,7 +17,7 @@ final class Tailing {
     }
 
     private(set) var counts = Counts()
-    let latency = LatencyHistogram()
+    private(set) var latency = MillisecondCounts()
     private let channels: [String]
     private let prefix: String
     private let subscriber: Client
@@ -100,7 +99,7 @@ final class Tailing {
         case .stream: counts.recovered += 1
         case .live:
             counts.live += 1
-            if let milliseconds = message.latency { latency.record(nanoseconds: UInt64(milliseconds) * 1_000_000) }
+            if let milliseconds = message.latency { latency.add(milliseconds) }
         }
     }
 

@@ -46,7 +46,7 @@ enum Terminal {
         takesColour ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text
     }
 
-    enum Colour: Int { case red = 31, green = 32, yellow = 33, dim = 2 }
+    enum Colour: Int { case green = 32 }
 
     /// Text from outside on one line, at most 80 characters, without control characters.
     static func plain(_ text: String) -> String {

@@ -27,7 +27,7 @@ final class Child {
         defer { close(output) }
         var words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
         var variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { unsafe (words + variables).forEach { unsafe free($0) } }
+        defer { for unsafe text in unsafe words + variables { unsafe free(text) } }
         identifier = unsafe system_shim_spawn(program, &words, &variables, output)
         guard identifier > 0 else {
             throw .failed("\(name): cannot start \(program): \(unsafe String(cString: strerror(errno)))")
