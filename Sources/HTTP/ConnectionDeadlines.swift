@@ -9,7 +9,7 @@ import Telemetry
 /// number that the system has given to somebody else is never shut down.
 final class ConnectionDeadlines: Sendable {
     private let limits: ServerLimits
-    private let ends = Mutex<[Int32: Duration]>([:])
+    private let ends = Locked<[Int32: Duration]>([:])
     private let cut = Atomic<UInt64>(0)
 
     init(limits: ServerLimits) { self.limits = limits }

@@ -1,12 +1,11 @@
 import Glibc
-import Synchronization
 import Telemetry
 
 /// The thread that sweeps, about four times a deadline but not more often than each 100 ms.
 @safe final class DeadlineSweeper: Sendable {
     private let deadlines: ConnectionDeadlines
     private let tick: Int32
-    private let thread = Mutex<pthread_t?>(nil)
+    private let thread = Locked<pthread_t?>(nil)
     /// Closing its writing end wakes the thread and ends it.
     private let wake: (reading: Int32, writing: Int32)
 

@@ -1,4 +1,3 @@
-import Synchronization
 package import Telemetry
 
 /// What a server counts. Made before the server, so that a route can show it.
@@ -8,9 +7,9 @@ package final class HTTPMetrics: MetricSource {
         let code: Int
     }
 
-    private let requests = Mutex<[Key: UInt64]>([:])
+    private let requests = Locked<[Key: UInt64]>([:])
     private let durations = LatencyHistogram()
-    private let deadlines = Mutex<ConnectionDeadlines?>(nil)
+    private let deadlines = Locked<ConnectionDeadlines?>(nil)
 
     package init() {}
 

@@ -1,6 +1,5 @@
 import CMicrohttpdShim
 import Glibc
-import Synchronization
 import Telemetry
 
 /// An HTTP/1.1 server for health, diagnosis and control: libmicrohttpd with one epoll thread of its own, on which every
@@ -19,7 +18,7 @@ import Telemetry
     private let exchange: Exchange
     private let sweeper: DeadlineSweeper
     /// `nil` after `stop`.
-    private let daemon: Mutex<RunningDaemon?>
+    private let daemon: Locked<RunningDaemon?>
 
     /// Listens from its return on. `setting` is the name a person changes to listen elsewhere, for the error's words.
     package init(
@@ -43,7 +42,7 @@ import Telemetry
         self.port = actual
         self.exchange = exchange
         self.sweeper = sweeper
-        self.daemon = Mutex(daemon)
+        self.daemon = Locked(daemon)
     }
 
     /// `host:port` as a URL has it.

@@ -24,7 +24,7 @@ final class ClientContext: Sendable {
         var areBrokersDown = false
         var deliveries: [Delivery] = []
     }
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// The consumer, for callbacks on its own thread; nil for other clients and while it closes.
     private let ownerAddress = Atomic<UInt>(0)
     private let saslMechanism: String?

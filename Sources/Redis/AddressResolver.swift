@@ -1,7 +1,7 @@
 import CSystemShim
 import Foundation
 import Glibc
-import Synchronization
+import Telemetry
 
 /// An address to connect to, as the kernel takes it.
 struct SocketAddress: Sendable, Equatable {
@@ -55,7 +55,7 @@ final class AddressResolver: Sendable {
     let host: String
     let port: UInt16
     let descriptor: Int32
-    private let found = Mutex<Result<[SocketAddress], RedisError>?>(nil)
+    private let found = Locked<Result<[SocketAddress], RedisError>?>(nil)
 
     init(host: String, port: UInt16) {
         self.host = host

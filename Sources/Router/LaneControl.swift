@@ -1,6 +1,7 @@
 import CSystemShim
 import Glibc
 import Synchronization
+import Telemetry
 
 /// How other threads speak to a lane: a request to stop, and the results of its dead letters. Both wake it.
 package final class LaneControl: Sendable {
@@ -15,7 +16,7 @@ package final class LaneControl: Sendable {
     /// Readable when there is news.
     let descriptor: Int32
     private let stopRequest = Atomic<UInt8>(0)
-    private let results = Mutex<[DeadLetterResult]>([])
+    private let results = Locked<[DeadLetterResult]>([])
 
     package init() {
         descriptor = system_shim_eventfd_create()

@@ -1,10 +1,9 @@
-import Synchronization
 package import Telemetry
 
 /// The newest snapshot of a lane, written by its thread and read by any other.
 package final class LaneStatus: Sendable {
     package let lane: Lane
-    private let newest = Mutex(LaneSnapshot())
+    private let newest = Locked(LaneSnapshot())
     private let journal: ErrorJournal
 
     package init(lane: Lane, journal: ErrorJournal = ErrorJournal()) {

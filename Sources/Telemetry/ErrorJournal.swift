@@ -1,4 +1,3 @@
-import Synchronization
 
 /// The last 32 different errors, for /diagnostic. Any thread; a repeat moves its entry to the end and counts.
 package final class ErrorJournal: Sendable {
@@ -14,7 +13,7 @@ package final class ErrorJournal: Sendable {
 
     package static let capacity = 32
 
-    private let kept = Mutex<[Entry]>([])
+    private let kept = Locked<[Entry]>([])
 
     package init() {}
 

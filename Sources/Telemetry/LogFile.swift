@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// A log file that is appended to, and opened anew when somebody moved it away or deleted it (looked at once a second).
 package final class LogFile: Sendable {
@@ -9,7 +8,7 @@ package final class LogFile: Sendable {
     }
 
     private let path: String
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     package init(path: String) throws(LogError) {
         self.path = path
@@ -17,7 +16,7 @@ package final class LogFile: Sendable {
         guard descriptor >= 0 else {
             throw .cannotOpen(path: path, reason: unsafe String(cString: strerror(errno)))
         }
-        state = Mutex(State(descriptor: descriptor))
+        state = Locked(State(descriptor: descriptor))
     }
 
     deinit { state.withLock { _ = close($0.descriptor) } }

@@ -26,7 +26,7 @@ package final class LogWriter: Sendable {
     }
 
     private let level: Atomic<Int>
-    private let state: Mutex<State>
+    private let state: Locked<State>
     private let now: @Sendable () -> Duration
 
     /// `now` is a monotonic clock's reading.
@@ -35,7 +35,7 @@ package final class LogWriter: Sendable {
         now: @escaping @Sendable () -> Duration = LogWriter.monotonic
     ) {
         self.level = Atomic(level.rawValue)
-        state = Mutex(State(format: format, output: output))
+        state = Locked(State(format: format, output: output))
         self.now = now
     }
 

@@ -1,9 +1,8 @@
-import Synchronization
 
 /// The newest lines, for tests.
 package final class MemoryLog: Sendable {
     private static let maximumLines = 10_000
-    private let kept = Mutex<[String]>([])
+    private let kept = Locked<[String]>([])
 
     package init() {}
 

@@ -1,4 +1,3 @@
-import Synchronization
 
 /// Keeps the number of a metric's series bounded: the largest get a series of their own, the rest are summed as `other`.
 ///
@@ -8,7 +7,7 @@ package final class SeriesLimit: Sendable {
     package static let other = "other"
 
     private let limit: Int
-    private let chosen = Mutex<Set<String>>([])
+    private let chosen = Locked<Set<String>>([])
 
     package init(_ limit: Int) { self.limit = limit }
 

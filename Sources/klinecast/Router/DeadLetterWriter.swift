@@ -3,7 +3,6 @@ import Dispatch
 import Foundation
 import Kafka
 import Router
-import Synchronization
 import Telemetry
 
 /// Writes dead letters to `<topic>.dlq`, on a thread of its own that begins with the first letter.
@@ -41,7 +40,7 @@ final class DeadLetterWriter: DeadLetterSink {
     }
 
     private let settings: KafkaSettings
-    private let queue = Mutex(Queue())
+    private let queue = Locked(Queue())
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 

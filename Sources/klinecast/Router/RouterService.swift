@@ -5,7 +5,6 @@ import HTTP
 import Kafka
 import Redis
 import Router
-import Synchronization
 import Telemetry
 
 /// The router's parts, wired: two lanes on threads of their own, the dead letters, and HTTP.
@@ -110,7 +109,7 @@ final class LaneThread: Sendable {
     private let deadLetters: DeadLetterWriter
     private let begun = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
-    private let problem = Mutex<(any Error)?>(nil)
+    private let problem = Locked<(any Error)?>(nil)
 
     init(
         status: LaneStatus, settings: PipelineSettings, consumer: LaneConsumer, redis: Redis.RedisSettings,
