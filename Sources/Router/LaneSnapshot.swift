@@ -9,6 +9,8 @@ package struct LaneSnapshot: Sendable {
     package var isSinkReady = false
     package var lastAnswer: ContinuousClock.Instant?
     package var sinkFailure: String?
+    /// What the sink said to a command that waits to be taken: it is sent again and again, on a connection that is well.
+    package var refusal: String?
     package var receiversByChannel: [ChannelReceivers] = []
     package var partitions: [PartitionSnapshot] = []
     /// Commands that were sent or wait to be, and records behind them.

@@ -152,6 +152,7 @@ extension Pipeline {
         snapshot.counters.commandsAnswered += 1
         if window.isProbing {
             window.isProbing = false
+            snapshot.refusal = nil
             wasDeferred = false
         }
     }
@@ -160,6 +161,7 @@ extension Pipeline {
     /// Redis takes it: a refusal that lasts then repeats one command, not a window of them.
     private mutating func failSink(_ sentence: String, _ now: ContinuousClock.Instant) {
         window.isProbing = true
+        snapshot.refusal = sentence
         sink.fail(sentence, now: now)
     }
 

@@ -68,6 +68,10 @@ package struct RouterHealth: Equatable, Sendable {
                 "lane \(name): \(snapshot.unwrittenDeadLetters) dead letters can't be written, \(waiting) partitions "
                     + "wait: \(failure)")
         }
+        if let refusal = snapshot.refusal, snapshot.recordsInWindow > 0 {
+            reasons.append(
+                "lane \(name): \(snapshot.recordsInWindow) records wait, Redis refuses the first: \(refusal)")
+        }
         if snapshot.isLastDeferred { reasons.append("lane \(name): Redis has no memory for last values") }
         let behind = snapshot.partitions.filter { ($0.lag ?? 0) > 0 && ($0.lagMilliseconds ?? 0) > lagLimit }
         if let worst = behind.max(by: { ($0.lagMilliseconds ?? 0) < ($1.lagMilliseconds ?? 0) }) {
