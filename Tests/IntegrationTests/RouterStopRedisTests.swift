@@ -62,4 +62,31 @@ struct RouterStopRedisTests {
             subscriber.received.compactMap { Sighting($0.payload) }, sent, duplicatesAtMost: routerWindow)
         try router.waitUntilReady()
     }
+
+    @Test func theSecondSignalEndsItAtOnceAndLosesNothing() throws {
+        let rig = try RedisRouterRig()
+        let redis = try RedisServer()
+        try rig.messages.createTopic(rig.topic())
+        let sent = try rig.produce(0..<20_000)
+        let subscriber = try Subscriber(redis, [rig.channel()])
+        defer { subscriber.end() }
+        let router = try rig.router(redis.url, ["REDIS_REPLY_DEADLINE": "30s", "DRAIN_DEADLINE": "60s"], waits: false)
+        try subscriber.wait(for: 2_000)
+        redis.freeze()
+        defer { redis.thaw() }
+        router.process.signal(SIGTERM)
+        try eventually("it is stopping") { router.health == "stopping" }
+        let begin = ContinuousClock.now
+        router.process.signal(SIGTERM)
+        router.process.waitForExit()
+        #expect(ContinuousClock.now - begin < .seconds(3), "without the minute that it might have waited")
+        redis.thaw()
+        try router.restart()
+        try eventually("all arrive", within: .seconds(40)) {
+            Set(subscriber.received.compactMap { Sighting($0.payload)?.number }).count == sent.count
+        }
+        let sequence = SubscriberSequence(subscriber.received.compactMap { Sighting($0.payload) })
+        #expect(sequence.missed.isEmpty)
+        try router.waitUntilReady()
+    }
 }
