@@ -12,11 +12,16 @@ struct RedisAbsenceTests {
 
     @Test func memoryStaysFlatWhileRedisIsGone() throws {
         let rig = try RedisRouterRig()
-        let redis = try RedisServer()
+        // A subscriber that reads slower than this writes is not what is tested here.
+        let redis = try RedisServer { $0.further = [["client-output-buffer-limit", "pubsub", "0", "0", "0"]] }
         let proxy = try TCPProxy(to: redis.port)
         defer { proxy.end() }
         try rig.messages.createTopic(rig.topic(), partitions: 4)
-        var sent = try rig.produce(0..<Self.backlog)
+        let filler = String(repeating: "x", count: 800)
+        func produce(_ numbers: Range<Int>) throws -> [Messages.Sent] {
+            try rig.messages.produce(rig.topic(), numbers) { Array("{\"n\":\($0),\"filler\":\"\(filler)\"}".utf8) }
+        }
+        var sent = try produce(0..<Self.backlog)
         let subscriber = try Subscriber(redis, [rig.channel()])
         defer { subscriber.end() }
         let router = try rig.router(
@@ -35,9 +40,9 @@ struct RedisAbsenceTests {
         while ContinuousClock.now - gone < Self.absence {
             let next = sent.count
             let due = ContinuousClock.now + .milliseconds(100)
-            sent += try rig.produce(next..<next + 1_000)
+            sent += try produce(next..<next + 500)
             resident.append(router.residentBytes)
-            try eventually("the next thousand is due") { ContinuousClock.now >= due }
+            try eventually("the next five hundred are due") { ContinuousClock.now >= due }
         }
         #expect(router.health == "degraded")
         let status = try #require(try router.get("/health"))
@@ -50,14 +55,15 @@ struct RedisAbsenceTests {
         try eventually("nothing waits", within: .seconds(30)) { router.health == "healthy" }
         let sightings = subscriber.received.compactMap { Sighting($0.payload) }
         expectEachOnceInOrder(sightings, sent, duplicatesAtMost: routerWindow)
-        // What librdkafka fetches ahead (16 MB) and the window are filled within the first looks; nothing grows after that.
+        // What librdkafka fetches ahead (16 MB) and the window are all that may be held; the rest stays in Kafka.
         let early = resident.prefix(max(1, resident.count / 4)).max() ?? 0
         let late = resident.suffix(max(1, resident.count / 4)).max() ?? 0
+        let peak = resident.max() ?? 0
         print(
             "resident while Redis was gone for \(Self.absence): \(resident[0] >> 20) MB, then \(early >> 20) MB, at the "
-                + "end \(late >> 20) MB; \(sent.count - Self.backlog) messages came meanwhile")
+                + "end \(late >> 20) MB, peak \(peak >> 20) MB; \(sent.count - Self.backlog) messages came meanwhile")
         #expect(late - early < 4 << 20, "memory grows while Redis is gone")
-        #expect(late < 160 << 20)
+        #expect(peak < 112 << 20, "more is held than the limits say")
     }
 
     @Test func aFrozenRedisIsNoticedWithin5sAndNothingIsMissingAfter() throws {

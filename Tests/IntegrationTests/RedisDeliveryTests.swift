@@ -164,8 +164,8 @@ struct RedisDeliveryTests {
         func produce(_ numbers: Range<Int>) throws {
             for timeframe in timeframes {
                 try rig.messages.produce(
-                    rig.topic(timeframe), numbers, around: { Messages.Around(key: Array("\($0 % 5)".utf8)) }
-                ) { Messages.candle($0, rig.symbol, timeframe ?? "1m") }
+                    rig.topic(timeframe), numbers, around: { Messages.Around(key: Array("\($0 % 5)".utf8)) },
+                    value: { Messages.candle($0, rig.symbol, timeframe ?? "1m") })
             }
         }
         try produce(0..<3_000)

@@ -28,8 +28,8 @@ struct TortureRedisTests {
         for number in 0..<faults {
             let next = sent.count
             sent += try rig.messages.produce(
-                rig.topic(), next..<next + 6_000, around: { Messages.Around(key: Array("\($0 % 50)".utf8)) }
-            ) { Messages.candle($0, rig.symbol) }
+                rig.topic(), next..<next + 6_000, around: { Messages.Around(key: Array("\($0 % 50)".utf8)) },
+                value: { Messages.candle($0, rig.symbol) })
             try eventually("the streams grow") { try stored() >= next + Int.random(in: 100...3_000) }
             let fault = Fault.allCases.randomElement()!
             print("fault \(number): \(fault) with \(try stored()) of \(sent.count) stored")
