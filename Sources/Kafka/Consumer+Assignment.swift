@@ -131,6 +131,16 @@ extension Consumer {
         do { try subscribe() } catch { append(.failure(KafkaFailure(RD_KAFKA_RESP_ERR__STATE, "\(error)"))) }
     }
 
+    /// Takes the next step of joining at once, if it can be taken: the library's own thread looks once a second only,
+    /// unless something wakes it. A question that it must answer does, in microseconds.
+    package func hurry() {
+        var list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
+        guard unsafe rd_kafka_subscription(client, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else {
+            return
+        }
+        unsafe rd_kafka_topic_partition_list_destroy(list)
+    }
+
     private func probe() {
         var metadata: UnsafePointer<rd_kafka_metadata>?
         guard unsafe rd_kafka_metadata(client, 0, nil, &metadata, 200) == RD_KAFKA_RESP_ERR_NO_ERROR else { return }

@@ -5,7 +5,7 @@ import Telemetry
 extension Pipeline {
     mutating func followSource(_ now: ContinuousClock.Instant) {
         if tendAt.map({ now >= $0 }) ?? true {
-            tendAt = now + .seconds(1)
+            tendAt = now + (source.isJoined ? .seconds(1) : .milliseconds(100))
             source.tend()
         }
         while let event = source.nextEvent() { follow(event, now) }

@@ -140,6 +140,7 @@ import Telemetry
             if let moment, moment < next { next = moment }
         }
         notAfter(sink.nextDeadline)
+        notAfter(tendAt)
         notAfter(assignAgainAt)
         notAfter(revocation?.deadline)
         notAfter(storeAt)

@@ -8,7 +8,7 @@ package protocol RecordSource: AnyObject {
     var hasMore: Bool { get }
 
     /// Looks after the membership: joins the group, and notices an assignment that went without a word. Called about once a
-    /// second; may block for a second.
+    /// second, and every 100 ms until it is joined; may block for a second.
     func tend()
     /// Hands out at most `limit` records without waiting, in order within a partition; the number of them.
     func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int

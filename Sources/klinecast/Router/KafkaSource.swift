@@ -14,7 +14,14 @@ final class KafkaSource: RecordSource {
     var hasMore: Bool { consumer.hasMore }
     var isJoined: Bool { consumer.isJoined && !consumer.areBrokersDown }
 
+    /// When to look after the membership again: both ways of it may block.
+    private var tendAgainAt = ContinuousClock.now
+
     func tend() {
+        let now = ContinuousClock.now
+        if hasSubscribed, !consumer.isJoined { consumer.hurry() }
+        guard now >= tendAgainAt else { return }
+        tendAgainAt = now + .seconds(1)
         if hasSubscribed {
             consumer.checkMembership()
         } else {
