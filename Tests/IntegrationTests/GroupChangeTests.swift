@@ -78,8 +78,8 @@ struct GroupChangeTests {
         }
         #expect(restartMoves == 0, "a restart within the session moves nothing")
         print(
-            "SUMMARY group partitions=\(corner.places.count) written=\(written.count)",
-            "duplicates=\(reception.duplicates.count) needless_moves_join=\(joinMoves)",
+            "SUMMARY group n=1 lost=\(written.subtracting(reception.records).count) partitions=\(corner.places.count)",
+            "duplicates_max=\(reception.duplicates.count) needless_moves_join=\(joinMoves)",
             "moves_restart=\(restartMoves)")
         for router in [first, second, third] { #expect(router.stop() == 0) }
     }
@@ -103,7 +103,9 @@ struct GroupChangeTests {
         let reception = KafkaReception(corner.recorder.messages)
         #expect(reception.records.difference(from: written) == "")
         #expect(reception.disordered.isEmpty)
-        print("SUMMARY frozen rounds=\(stale.count) stale=\(stale) duplicates=\(reception.duplicates.count)")
+        print(
+            "SUMMARY frozen n=\(stale.count) lost=\(written.subtracting(reception.records).count) stale=\(stale)",
+            "duplicates_max=\(reception.duplicates.count)")
         for router in [frozen, other] { #expect(router.stop() == 0) }
     }
 
