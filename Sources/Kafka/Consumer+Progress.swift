@@ -47,6 +47,32 @@ extension Consumer {
         return failure
     }
 
+    package enum Standing: Sendable { case member, gone, unknown }
+
+    /// Asks the group whether we are still a member, by committing once more what is done. Blocks up to `timeout`.
+    package func standing(timeout: Duration) -> Standing {
+        if unsafe rd_kafka_assignment_lost(client) != 0 { return .gone }
+        let list = PartitionList(capacity: slots.heldCount)
+        var isEmpty = true
+        for number in slots.held {
+            let slot = slots.slots[Int(number)]
+            // The newest of both, or a commit on its way would be taken back.
+            guard slot.stored >= 0 || slot.committed >= 0 else { continue }
+            list.add(slot.partition, offset: slot.stored >= 0 ? slot.stored : slot.committed)
+            isEmpty = false
+        }
+        if isEmpty { return .member }
+        guard let failure = commit(list, milliseconds: timeout.cMilliseconds) else { return .member }
+        switch failure.code {
+        case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID.rawValue, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID.rawValue,
+            RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION.rawValue:
+            return .gone
+        // A member that the group waits for keeps what it has.
+        case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS.rawValue: return .member
+        default: return .unknown
+        }
+    }
+
     /// A commit with a time limit, which the library's own blocking call does not have.
     func commit(_ list: borrowing PartitionList, milliseconds: Int32) -> KafkaFailure? {
         guard let answers = unsafe rd_kafka_queue_new(client) else { return KafkaFailure(RD_KAFKA_RESP_ERR__FAIL) }

@@ -39,7 +39,7 @@ extension Pipeline {
     // MARK: Sending
 
     mutating func send(_ now: ContinuousClock.Instant) {
-        guard sink.isReady else { return }
+        guard sink.isReady, !isDoubtful else { return }
         if let sendAgainAt {
             guard now >= sendAgainAt else { return }
             self.sendAgainAt = nil

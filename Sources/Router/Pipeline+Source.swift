@@ -8,6 +8,7 @@ extension Pipeline {
             tendAt = now + (source.isJoined ? .seconds(1) : .milliseconds(100))
             source.tend()
         }
+        if isDoubtful { resolveDoubt(now) }
         while let event = source.nextEvent() { follow(event, now) }
         if let toAssign, assignAgainAt.map({ now >= $0 }) ?? true { assign(toAssign, now) }
         if let revocation { finishRevocationIfDone(revocation.slots, deadline: revocation.deadline, now) }
@@ -45,6 +46,24 @@ extension Pipeline {
                 "Position is outside the log, records between are gone",
                 ["kafka.topic": topic, "kafka.from": String(from), "kafka.to": String(to)])
         }
+    }
+
+    /// After a standstill (a process stopped, a machine asleep) somebody else may own what was fetched before it: the
+    /// group decides. What it took is forgotten at once; the source says the same a little later, as a lost revocation.
+    private mutating func resolveDoubt(_ now: ContinuousClock.Instant) {
+        if let askAgainAt, now < askAgainAt { return }
+        switch source.standing() {
+        case .unknown:
+            askAgainAt = now + .milliseconds(200)
+            return
+        case .member: break
+        case .gone:
+            Log.warning("Thread stood still, and its partitions went to others", ["lane": lane.rawValue])
+            revocation = nil
+            forget(Array(partitions.owned))
+        }
+        isDoubtful = false
+        askAgainAt = nil
     }
 
     // MARK: Assignment
@@ -116,13 +135,18 @@ extension Pipeline {
         giveBack(slots, commit: true)
     }
 
-    private mutating func giveBack(_ slots: [Int32], commit: Bool) {
+    /// Ends all that goes on with these partitions here; the source holds them still.
+    private mutating func forget(_ slots: [Int32]) {
         returnTaken { slots.contains($0) }
         for slot in slots { partitions.remove(slot) }
         // What was not sent yet must not overtake the partition's next owner.
         window.dropUnsent(PartitionsView(partitions))
         toStore.removeAll { slots.contains($0) }
         interlude.streams.removeAll { slots.contains($0) }
+    }
+
+    private mutating func giveBack(_ slots: [Int32], commit: Bool) {
+        forget(slots)
         source.revoke(slots, commit: commit)
         Log.info(
             "Partitions given back",

@@ -39,6 +39,11 @@ import Telemetry
     /// What the group gave us and a failure kept us from taking over; tried again at `assignAgainAt`.
     var toAssign: [SourcePartition]?
     var assignAgainAt: ContinuousClock.Instant?
+    /// The loop stood still for so long that the group may have given the partitions away: nothing is taken or sent
+    /// before the source has asked.
+    var isDoubtful = false
+    var askAgainAt: ContinuousClock.Instant?
+    var lastTurn: ContinuousClock.Instant?
     /// What the group wants back, and until when it may wait for answers.
     var revocation: (slots: [Int32], deadline: ContinuousClock.Instant)?
     /// Slots whose stored offset has moved.
@@ -120,6 +125,8 @@ import Telemetry
     private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
         if ready.contains(.source) { sourceIsReady = true }
         if ready.contains(.control) { takeResults(now) }
+        if let lastTurn, now - lastTurn > settings.standstillLimit { isDoubtful = true }
+        lastTurn = now
         followSink(now)
         receive(now)
         followSource(now)
@@ -142,6 +149,7 @@ import Telemetry
         notAfter(sink.nextDeadline)
         notAfter(tendAt)
         notAfter(assignAgainAt)
+        notAfter(askAgainAt)
         notAfter(revocation?.deadline)
         notAfter(storeAt)
         notAfter(sendAgainAt)
@@ -158,7 +166,8 @@ import Telemetry
 
     /// Whether there is a place for records, and nothing that must come before them.
     var canTake: Bool {
-        window.hasRoom && !interlude.isWanted && drainDeadline == nil && unwritten < settings.deadLetterLimit
+        !isDoubtful && window.hasRoom && !interlude.isWanted && drainDeadline == nil
+            && unwritten < settings.deadLetterLimit
             && unwrittenBytes < settings.deadLetterByteLimit
     }
 

@@ -14,6 +14,9 @@ package struct PipelineSettings: Sendable {
     package var pauseAfter: Duration
     /// How long a partition that the group wants back may still wait for answers; well below the session timeout.
     package var revocationLimit: Duration
+    /// After so long without a turn of the loop the group is asked whether the partitions are still ours; half the session
+    /// timeout, since the last heartbeat may lie a third of it further back.
+    package var standstillLimit: Duration
     /// From the request to stop to the last answer awaited; the commit comes after it.
     package var drainLimit: Duration
     /// Dead letters on their way at the same time, and their bytes; no record is taken above either.
@@ -30,6 +33,7 @@ package struct PipelineSettings: Sendable {
         lastCacheBytes = 16 << 20
         pauseAfter = .seconds(5)
         revocationLimit = .seconds(3)
+        standstillLimit = .seconds(5)
         drainLimit = .milliseconds(3_500)
         deadLetterLimit = 4_096
         deadLetterByteLimit = 64 << 20

@@ -10,6 +10,8 @@ package protocol RecordSource: AnyObject {
     /// Looks after the membership: joins the group, and notices an assignment that went without a word. Called about once a
     /// second, and every 100 ms until it is joined; may block for a second.
     func tend()
+    /// Asks the group whether this consumer is still a member of it; may block for a second.
+    func standing() -> SourceStanding
     /// Hands out at most `limit` records without waiting, in order within a partition; the number of them.
     func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int
     /// Gives the memory of `count` records back. Each handle once.
@@ -33,6 +35,19 @@ package protocol RecordSource: AnyObject {
     func watermarks(_ slot: Int32) -> (low: Int64, high: Int64)?
     /// Whether the group has taken this consumer in (an empty assignment counts) and a broker is reachable.
     var isJoined: Bool { get }
+}
+
+extension RecordSource {
+    /// For sources whose partitions nobody can take away.
+    package func standing() -> SourceStanding { .member }
+}
+
+package enum SourceStanding: Sendable {
+    case member
+    /// The partitions are others' by now, or nobody's.
+    case gone
+    /// The group did not answer in time, or not to the point: ask again.
+    case unknown
 }
 
 package struct RecordHeader: Equatable, Sendable {

@@ -123,6 +123,7 @@ struct GroupChangeTests {
         frozen.process.signal(SIGSTOP)
         defer { frozen.process.signal(SIGCONT) }
         let committed = try corner.group.committed(corner.places)
+        corner.recorder.catchUp()
         let stopped = corner.recorder.messages.count
         try eventually("its partitions move") { other.owned == Set(corner.places) }
         let moved = corner.recorder.messages.count
@@ -130,6 +131,7 @@ struct GroupChangeTests {
             let fresh = corner.recorder.messages[moved...].filter { $0.channel.hasPrefix("other:") }
             return held.isSubset(of: Set(fresh.map(\.record.place)))
         }
+        corner.recorder.catchUp()
         let thawed = corner.recorder.messages.count
         frozen.process.signal(SIGCONT)
         _ = try settled("it is back", corner, [frozen, other])

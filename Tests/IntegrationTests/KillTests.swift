@@ -85,6 +85,7 @@ struct KillTests {
             let moment = ContinuousClock.now
             router.kill()
             if hangs { corner.redis.thaw() }
+            corner.recorder.catchUp()
             result.kills.append(
                 Kill(
                     heard: corner.recorder.count, committed: try corner.group.committed(corner.places), moment: moment,
@@ -147,7 +148,8 @@ struct KillTests {
             try eventually("the router delivers") { corner.recorder.count > before + 500 }
             usleep(UInt32(moments.next() % 1_200_000))
             let begun = ContinuousClock.now
-            #expect(router.stop() == 0)
+            let code = router.stop()
+            #expect(code == 0, "\(router.process.text.suffix(3000))")
             pauses.append(ContinuousClock.now - begun)
             try router.restart()
         }

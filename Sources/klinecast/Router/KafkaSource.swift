@@ -34,6 +34,14 @@ final class KafkaSource: RecordSource {
         }
     }
 
+    func standing() -> SourceStanding {
+        switch consumer.standing(timeout: .seconds(1)) {
+        case .member: .member
+        case .gone: .gone
+        case .unknown: .unknown
+        }
+    }
+
     /// Why the group could not be joined; told once as an event.
     private var failure: KafkaError?
 

@@ -34,6 +34,7 @@ extension PipelineSettings {
         pauseAfter = settings.kafka.stallPause
         // The commit and the group's own leave come after it, within the same limit.
         drainLimit = settings.process.drainDeadline * 0.7
+        standstillLimit = settings.kafka.sessionTimeout * 0.5
         // Answered well before the group would count us as gone.
         revocationLimit = min(.seconds(3), settings.kafka.sessionTimeout * 0.3)
     }

@@ -23,6 +23,7 @@ final class KafkaRecorder: Sendable {
     private final class Storage: Sendable {
         let raw = Mutex<[Raw]>([])
         let isSubscribed = DispatchSemaphore(value: 0)
+        let ponged = DispatchSemaphore(value: 0)
         let ended = DispatchSemaphore(value: 0)
     }
     private let descriptor: Int32
@@ -67,11 +68,14 @@ final class KafkaRecorder: Sendable {
             bytes += piece[..<count]
             var at = 0
             var found: [Raw] = []
+            var pongs = 0
             while let (end, words) = message(bytes, at) {
                 at = end
                 if isFirst {
                     isFirst = false
                     storage.isSubscribed.signal()
+                } else if words.count == 2 {
+                    pongs += 1
                 } else if words.count == 4 {
                     found.append(
                         Raw(arrival: now, channel: String(decoding: words[2], as: UTF8.self), payload: Array(words[3])))
@@ -79,6 +83,7 @@ final class KafkaRecorder: Sendable {
             }
             bytes.removeFirst(at)
             if !found.isEmpty { storage.raw.withLock { $0 += found } }
+            for _ in 0..<pongs { storage.ponged.signal() }
         }
         if isFirst { storage.isSubscribed.signal() }
     }
@@ -106,6 +111,17 @@ final class KafkaRecorder: Sendable {
             }
         }
         return (at, words)
+    }
+
+    /// Waits until everything that Redis has taken in from publishers, dead ones too, is here.
+    func catchUp() {
+        var before = -1
+        while count != before {
+            before = count
+            let command = Array("PING\r\n".utf8)
+            _ = unsafe send(descriptor, command, command.count, 0)
+            _ = storage.ponged.wait(timeout: .now() + .seconds(10))
+        }
     }
 
     /// How many came so far.
