@@ -45,8 +45,8 @@ let package = Package(
         module("Configuration", ["CYamlShim"]),
 
         // Bridges: Swift owners of the C handles.
-        module("Kafka", ["CKafkaShim", "CSystemShim", "MarketData", "Telemetry"]),
-        module("Redis", ["CHiredisShim", "COpenSSLShim", "CSystemShim", "Telemetry"]),
+        module("Kafka", ["CKafkaShim", "CSystemShim", "Configuration", "MarketData", "Telemetry"]),
+        module("Redis", ["CHiredisShim", "COpenSSLShim", "CSystemShim", "Configuration", "Telemetry"]),
         module("HTTP", ["CMicrohttpdShim", "Telemetry"]),
 
         // The pipelines.
@@ -71,8 +71,8 @@ let package = Package(
         tests("MarketDataTests", ["MarketData"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("ConfigurationTests", ["Configuration"]),
-        tests("KafkaTests", ["Kafka", "MarketData"]),
-        tests("RedisTests", ["Redis"]),
+        tests("KafkaTests", ["Configuration", "Kafka", "MarketData"]),
+        tests("RedisTests", ["Configuration", "Redis"]),
         tests("HTTPTests", ["HTTP", "Telemetry"]),
         tests("RouterTests", ["Router", "MarketData"]),
         tests("CommandTests", ["klinecast"]),

@@ -40,7 +40,7 @@ package enum OptionKind: Sendable, Equatable {
         case .address: "host:port"
         case .addresses: "list of host:port"
         case .secret: "secret"
-        case .redisURL: "redis:// or rediss:// URL"
+        case .redisURL: "redis://, rediss:// or unix:// URL"
         case .start: "duration, earliest or a time"
         case .map: "map"
         case .routes: "list of rules"
@@ -164,8 +164,9 @@ package enum OptionKind: Sendable, Equatable {
 }
 
 /// Why a value was refused: the second half of the sentence that the option's name begins.
-struct ValueFault: Error {
+package struct ValueFault: Error, CustomStringConvertible {
     let sentence: String
+    package var description: String { sentence }
 
     init(_ rule: String, got: String? = nil, hint: String = "") {
         sentence = rule + (got.map { " (got \($0.isEmpty ? "nothing" : $0.shown))" } ?? "") + hint

@@ -55,7 +55,8 @@ package enum Options {
     private static let redis: [Option] = [
         Option(
             "redis.url", .redisURL, default: "redis://127.0.0.1:6379", environment: ["REDIS_URL"], flag: "redis-url",
-            "redis://[user:password@]host[:port][/database], or rediss:// for TLS."),
+            "redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix://[user:password@]path[?db=number]."
+        ),
         Option(
             "redis.host", .text, environment: ["REDIS_HOST"], flag: "redis-host", "Host, where there is no redis.url."),
         Option(

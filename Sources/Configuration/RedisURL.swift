@@ -1,75 +1,129 @@
-/// `redis://[user[:password]@]host[:port][/database]`; `rediss://` asks for TLS.
+/// Where a Redis is: `redis://[user[:password]@]host[:port][/database]`, `rediss://…` for TLS,
+/// `unix://[user[:password]@]path[?db=n]`.
+///
+/// User, password, host and path may be percent-encoded; an IPv6 address stands in brackets.
 package struct RedisURL: Sendable, Equatable, CustomStringConvertible {
-    package var usesTLS = false
-    package var host = "127.0.0.1"
-    package var port: UInt16 = 6379
-    package var username: String?
-    package var password: Secret?
-    package var database: Int?
-
-    package init() {}
-
-    /// Its faults never repeat the text: a password may stand in it.
-    init(parsing text: String) throws(ValueFault) {
-        guard let scheme = text.firstRange(of: "://") else {
-            throw ValueFault("must begin with redis:// or rediss://")
-        }
-        switch text[..<scheme.lowerBound].lowercased() {
-        case "redis": usesTLS = false
-        case "rediss": usesTLS = true
-        case let other: throw ValueFault("must begin with redis:// or rediss:// (got \(other.shown)://)")
-        }
-        var rest = text[scheme.upperBound...]
-        guard !rest.contains("?"), !rest.contains("#") else {
-            throw ValueFault("must end with the database: ? and # in it are not read (write %3F and %23 in a password)")
-        }
-        // The last @ ends the user part: people leave an @ in a password as it is.
-        if let at = rest.lastIndex(of: "@") {
-            try readUser(rest[..<at])
-            rest = rest[rest.index(after: at)...]
-        }
-        if let slash = rest.firstIndex(of: "/") {
-            let path = rest[rest.index(after: slash)...]
-            if !path.isEmpty {
-                guard let number = Int(path), (0...65_535).contains(number) else {
-                    throw ValueFault("must end with a database number after the host (got /\(path.shown))")
-                }
-                database = number
-            }
-            rest = rest[..<slash]
-        }
-        try readHost(rest)
+    package enum Place: Sendable, Equatable {
+        case tcp(Address)
+        case unix(path: String)
     }
 
-    private mutating func readUser(_ part: Substring) throws(ValueFault) {
-        let names = part.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let user = names[0].percentDecoded, let word = names.count > 1 ? names[1].percentDecoded : "" else {
-            throw ValueFault("holds a % that no two hexadecimal digits of UTF-8 follow in its user or password")
+    package var place: Place
+    package var usesTLS = false
+    /// Without a password here, that of `redis.password` belongs to it.
+    package var username: String?
+    package var password: Secret?
+    /// `nil` where the address names none.
+    package var database: Int?
+
+    /// Its faults begin with the part that is wrong, and never show the password.
+    package init(parsing text: String) throws(ValueFault) {
+        guard let mark = text.firstRange(of: "://") else {
+            throw ValueFault("scheme is missing: write redis://host:port, rediss://host:port or unix:///path")
         }
-        username = user.isEmpty ? nil : user
+        let rest = text[mark.upperBound...]
+        let user: Substring?
+        switch text[..<mark.lowerBound].lowercased() {
+        case "redis", "rediss":
+            let end = rest.firstIndex(of: "/") ?? rest.endIndex
+            guard !rest[end...].contains("@") else { throw ValueFault("password holds a /; write %2F for it") }
+            let host: Substring
+            (user, host) = Self.split(rest, before: end)
+            place = .tcp(try Self.address(host.prefix { $0 != "/" }))
+            database = try Self.database(host.drop { $0 != "/" }.dropFirst())
+            usesTLS = text[..<mark.lowerBound].utf8.count == "rediss".utf8.count
+        case "unix":
+            let path: Substring
+            (user, path) = Self.split(rest, before: rest.firstIndex(of: "/") ?? rest.endIndex)
+            let socket = try path.prefix { $0 != "?" }.percentDecoded(part: "path")
+            guard !socket.isEmpty else { throw ValueFault("path is empty: write unix:///run/redis.sock") }
+            place = .unix(path: socket)
+            let query = path.drop { $0 != "?" }.dropFirst()
+            guard query.isEmpty || query.hasPrefix("db=") else { throw ValueFault("query must be db=<number>") }
+            database = try Self.database(query.dropFirst(3))
+        case let other: throw ValueFault("scheme must be redis, rediss or unix", got: other.behindTheLastAt)
+        }
+        if let user { try readUser(user) }
+    }
+
+    /// What stands before the last @ ahead of `end`, and what behind it: people leave an @ in a password as it is.
+    private static func split(_ text: Substring, before end: Substring.Index) -> (user: Substring?, place: Substring) {
+        guard let at = text[..<end].lastIndex(of: "@") else { return (nil, text) }
+        return (text[..<at], text[text.index(after: at)...])
+    }
+
+    private mutating func readUser(_ text: Substring) throws(ValueFault) {
+        let name = try text.prefix { $0 != ":" }.percentDecoded(part: "user")
+        let word = try text.drop { $0 != ":" }.dropFirst().percentDecoded(part: "password")
+        username = name.isEmpty ? nil : name
         password = word.isEmpty ? nil : Secret(word)
     }
 
-    private mutating func readHost(_ part: Substring) throws(ValueFault) {
-        if part.isEmpty { return }
-        let hasPort = part.hasSuffix("]") ? false : part.contains(":")
-        let address = try Address(parsing: hasPort ? String(part) : "\(part):6379")
-        (host, port) = (address.host, address.port)
+    private static func address(_ text: Substring) throws(ValueFault) -> Address {
+        guard !text.contains("?"), !text.contains("#") else {
+            throw ValueFault("query is not read: the address ends with the database")
+        }
+        if text.hasPrefix("[") {
+            guard let bracket = text.firstIndex(of: "]") else { throw ValueFault("host has no closing bracket") }
+            let host = text[..<bracket].dropFirst()
+            guard host.contains(":") else { throw ValueFault("host in brackets must be an IPv6 address") }
+            let rest = text[bracket...].dropFirst()
+            guard rest.isEmpty || rest.hasPrefix(":") else {
+                throw ValueFault("port must follow the bracket behind a colon")
+            }
+            return Address(host: String(host), port: try port(rest.isEmpty ? nil : rest.dropFirst()))
+        }
+        let colon = text.firstIndex(of: ":")
+        let behind = colon.map { text[$0...].dropFirst() }
+        guard behind?.contains(":") != true else {
+            throw ValueFault("host with colons is an IPv6 address and must stand in brackets")
+        }
+        let host = try text[..<(colon ?? text.endIndex)].percentDecoded(part: "host")
+        guard !host.isEmpty else { throw ValueFault("host is missing") }
+        guard host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+            throw ValueFault("host holds a character that no host name has")
+        }
+        return Address(host: host, port: try port(behind))
     }
 
-    package var address: Address { Address(host: host, port: port) }
+    private static func port(_ text: Substring?) throws(ValueFault) -> UInt16 {
+        guard let text else { return 6_379 }
+        // Where the @ behind it was forgotten, a password stands here: only a number is shown.
+        guard text.isDigits else { throw ValueFault("port must be 1…65535") }
+        guard let number = UInt16(text), number > 0 else { throw ValueFault("port must be 1…65535", got: String(text)) }
+        return number
+    }
+
+    private static func database(_ text: Substring) throws(ValueFault) -> Int? {
+        if text.isEmpty { return nil }
+        guard text.isDigits, let number = Int(text), number <= 65_535 else {
+            throw ValueFault("database must be 0…65535", got: String(text))
+        }
+        return number
+    }
 
     /// The URL with its password hidden.
     package var description: String {
-        let user = (username ?? "") + (password == nil ? "" : ":" + Secret.mask)
-        return (usesTLS ? "rediss://" : "redis://") + (user.isEmpty ? "" : user + "@") + address.description
-            + (database.map { "/\($0)" } ?? "")
+        let names = (username ?? "") + (password == nil ? "" : ":" + Secret.mask)
+        let user = names.isEmpty ? "" : names + "@"
+        switch place {
+        case .tcp(let address):
+            return (usesTLS ? "rediss://" : "redis://") + user + address.description + (database.map { "/\($0)" } ?? "")
+        case .unix(let path): return "unix://" + user + path + (database.map { "?db=\($0)" } ?? "")
+        }
     }
 }
 
 extension StringProtocol {
-    /// The text with `%41` read as `A`; `nil` for a broken escape or bytes that are not UTF-8.
-    var percentDecoded: String? {
+    fileprivate var isDigits: Bool { !isEmpty && allSatisfy { $0.isASCII && $0.isNumber } }
+
+    /// An address that is cut at the wrong place may hold a password's part before an @.
+    fileprivate var behindTheLastAt: String {
+        String(lastIndex(of: "@").map { self[index(after: $0)...] } ?? self[...])
+    }
+
+    /// The text with `%41` read as `A`.
+    fileprivate func percentDecoded(part: String) throws(ValueFault) -> String {
         var bytes: [UInt8] = []
         var rest = Array(utf8)[...]
         while let byte = rest.popFirst() {
@@ -79,9 +133,12 @@ extension StringProtocol {
             }
             guard let high = rest.popFirst().flatMap({ Character(UnicodeScalar($0)).hexDigitValue }),
                 let low = rest.popFirst().flatMap({ Character(UnicodeScalar($0)).hexDigitValue })
-            else { return nil }
+            else { throw ValueFault("\(part) has a % without two hexadecimal digits; write %25 for a %") }
             bytes.append(UInt8(high << 4 | low))
         }
-        return String(validating: bytes, as: UTF8.self)
+        guard !bytes.contains(0), let decoded = String(validating: bytes, as: UTF8.self) else {
+            throw ValueFault("\(part) is not UTF-8 text")
+        }
+        return decoded
     }
 }

@@ -1,6 +1,6 @@
 /// A text that no description, reflection or interpolation shows.
 package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    static let mask = "***"
+    package static let mask = "***"
 
     /// The text itself: for the one call that needs it.
     package let revealed: String
@@ -13,6 +13,8 @@ package struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebug
 
     /// Whether a librdkafka property of this name holds something to hide.
     package static func isSecret(property: String) -> Bool {
-        ["password", "secret", "token", "key.pem", "sasl.oauthbearer.config", "jaas"].contains { property.contains($0) }
+        ["password", "passphrase", "secret", "token", "key.pem", "oauthbearer.config", "jaas"].contains {
+            property.contains($0)
+        }
     }
 }

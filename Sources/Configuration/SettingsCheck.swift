@@ -41,6 +41,9 @@ enum SettingsCheck {
                 )
             }
         }
+        if settings.redis.endpoint.username != nil, settings.redis.endpoint.password == nil {
+            refuse("redis.username", "is given without a password; set REDIS_PASSWORD or REDIS_PASSWORD_FILE")
+        }
         for property in settings.kafka.properties.keys.sorted() {
             if let remedy = ownProperties[property] { refuse("kafka.properties", "\(property) is refused: \(remedy)") }
         }

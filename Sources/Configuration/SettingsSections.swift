@@ -23,9 +23,10 @@ package struct RedisSettings: Sendable {
     /// own settings where the URL holds none.
     package var endpoint: RedisURL {
         guard case .redisURL(var url) = settings.entry("redis.url").value else { settings.misfit("redis.url") }
-        if !settings.isGiven("redis.url") {
-            if let host = settings.optionalText("redis.host") { url.host = host }
-            if let port = settings.optionalInteger("redis.port") { url.port = UInt16(port) }
+        if !settings.isGiven("redis.url"), case .tcp(let standard) = url.place {
+            let port = settings.optionalInteger("redis.port").map { UInt16($0) }
+            url.place = .tcp(
+                Address(host: settings.optionalText("redis.host") ?? standard.host, port: port ?? standard.port))
         }
         if url.username == nil { url.username = settings.optionalText("redis.username") }
         if url.password == nil { url.password = settings.secret("redis.password") }

@@ -1,21 +1,27 @@
 /// Where a group without a committed offset begins.
 package enum StartPosition: Sendable, Equatable, CustomStringConvertible {
-    /// This long before the process started.
+    /// Records of this long before the process started, and all of a topic that appears later.
     case ago(Duration)
+    /// All there is.
     case earliest
-    /// Milliseconds since 1970, UTC.
+    /// Records from this moment on, in milliseconds since 1970, UTC.
     case time(milliseconds: Int64)
 
-    /// Reads `60s`, `earliest`, `2026-01-02`, `2026-01-02T03:04:05Z` (fractions and `+01:00` too).
-    init(parsing text: String) throws(ValueFault) {
+    /// Reads `60s`, `earliest`, `2026-01-02`, `2026-01-02T03:04:05Z` (fractions and `+01:00` too), and milliseconds since
+    /// 1970 of 12 or 13 digits.
+    package init(parsing text: String) throws(ValueFault) {
         if text.lowercased() == "earliest" {
             self = .earliest
         } else if let duration = Duration(parsing: text) {
             self = .ago(duration)
         } else if let milliseconds = Self.milliseconds(iso8601: text) {
             self = .time(milliseconds: milliseconds)
+        } else if (12...13).contains(text.utf8.count), let milliseconds = UInt64(text), text.first != "+" {
+            self = .time(milliseconds: Int64(milliseconds))
         } else {
-            throw ValueFault("must be a duration like 60s, earliest, or a time like 2026-01-02T03:04:05Z", got: text)
+            throw ValueFault(
+                "must be a duration like 60s, earliest, a time like 2026-01-02T03:04:05Z, or milliseconds since 1970",
+                got: text)
         }
     }
 

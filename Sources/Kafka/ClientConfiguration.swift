@@ -1,4 +1,5 @@
 internal import CKafkaShim
+import Configuration
 
 /// Owns an `rd_kafka_conf_t` until a client takes it over.
 @safe struct ClientConfiguration: ~Copyable {
@@ -25,7 +26,7 @@ internal import CKafkaShim
         var reason = [CChar](repeating: 0, count: 512)
         guard unsafe rd_kafka_conf_set(pointer, name, value, &reason, reason.count) != RD_KAFKA_CONF_OK else { return }
         throw .setting(
-            name: name, value: KafkaSettings.isSecret(name) ? "***" : value, reason: String(buffer: reason))
+            name: name, value: Secret.isSecret(property: name) ? Secret.mask : value, reason: String(buffer: reason))
     }
 
     /// A client of this configuration. `context` must live until the client is destroyed.

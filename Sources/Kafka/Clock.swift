@@ -18,12 +18,6 @@ enum Clock {
 }
 
 extension Duration {
-    /// Rounded down; at most about 290 million years.
-    var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        return Int64(clamping: Int128(seconds) * 1000) + attoseconds / 1_000_000_000_000_000
-    }
-
     /// Rounded down, never below zero, at most a day: what the C calls take as a time limit.
     var cMilliseconds: Int32 {
         let (seconds, attoseconds) = components

@@ -1,4 +1,5 @@
 internal import CKafkaShim
+import Configuration
 
 /// Where reading a partition begins, and why.
 struct FoundPosition {
@@ -57,7 +58,7 @@ extension Consumer {
         let since: Int64
         switch start {
         case .earliest: return [:]
-        case .recent(let span): since = createdAt - span.wholeMilliseconds
+        case .ago(let span): since = createdAt - span.milliseconds
         case .time(let milliseconds): since = milliseconds
         }
         let known = knownTopics ?? []

@@ -1,5 +1,6 @@
 internal import CKafkaShim
 internal import CSystemShim
+package import Configuration
 import Glibc
 package import MarketData
 import Telemetry
@@ -48,7 +49,7 @@ import Telemetry
     ///   - subscription: exact names, or regular expressions that begin with `^`. Topics that end in `.dlq` are left out.
     ///   - start: where a partition begins that has no committed offset.
     ///   - sessionTimeout: after this much silence the group gives our partitions to others.
-    ///   - processStart: what `.recent` counts back from, in ms since 1970.
+    ///   - processStart: what `.ago` counts back from, in ms since 1970.
     package init(
         settings: KafkaSettings, group: String, instanceID: String?, subscription: [String], start: StartPosition,
         sessionTimeout: Duration = .seconds(10), processStart: Int64? = nil

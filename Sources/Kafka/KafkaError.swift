@@ -52,8 +52,6 @@ package enum KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A librdkafka property it does not know or does not take; `reason` is the library's own sentence. The value of a
     /// secret is not kept.
     case setting(name: String, value: String, reason: String)
-    /// A START that says nothing: the text and what would be understood.
-    case startPosition(text: String, reason: String)
     /// The library refused; `attempt` completes "could not …".
     case failed(attempt: String, KafkaFailure)
     /// The producer holds as many records as it may: serve `poll`, then produce again.
@@ -68,14 +66,13 @@ package enum KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .failed(_, let failure): failure.isRetriable
         case .queueFull: true
-        case .setting, .startPosition, .unsupported, .system: false
+        case .setting, .unsupported, .system: false
         }
     }
 
     package var description: String {
         switch self {
         case .setting(let name, let value, let reason): "kafka.properties: \(name)=\(value): \(reason)"
-        case .startPosition(let text, let reason): "START=\(text): \(reason)"
         case .failed(let attempt, let failure): "could not \(attempt): \(failure)"
         case .queueFull: "the producer's queue is full: wait for acknowledgements, then produce again"
         case .unsupported(let attempt): "could not \(attempt): the broker does not offer it (an embedded broker?)"

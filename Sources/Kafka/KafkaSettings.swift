@@ -1,10 +1,4 @@
-/// A secret that prints as `***`.
-package struct KafkaPassword: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
-    let text: String
-    package init(_ text: String) { self.text = text }
-    package var description: String { "***" }
-    package var debugDescription: String { "***" }
-}
+package import Configuration
 
 /// How to reach a Kafka cluster, for every client of this module.
 package struct KafkaSettings: Sendable, Equatable {
@@ -16,7 +10,7 @@ package struct KafkaSettings: Sendable, Equatable {
     /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, …
     package var saslMechanism: String?
     package var saslUsername: String?
-    package var saslPassword: KafkaPassword?
+    package var saslPassword: Secret?
     /// A file or folder of trusted certificates (PEM); nil trusts the system's.
     package var certificateAuthorities: String?
     /// Any other librdkafka property. Applied last, so they win over ours.
@@ -37,15 +31,10 @@ package struct KafkaSettings: Sendable, Equatable {
         ]
         let optional: [(String, String?)] = [
             ("security.protocol", securityProtocol?.lowercased()), ("sasl.mechanism", saslMechanism),
-            ("sasl.username", saslUsername), ("sasl.password", saslPassword?.text),
+            ("sasl.username", saslUsername), ("sasl.password", saslPassword?.revealed),
             ("ssl.ca.location", certificateAuthorities),
         ]
         for case (let name, let value?) in optional { all.append((name, value)) }
         return all
-    }
-
-    /// Whether a property's value must not be shown.
-    package static func isSecret(_ property: String) -> Bool {
-        ["password", "secret", "ssl.key.pem", "jaas", "oauthbearer.config", "token"].contains { property.contains($0) }
     }
 }

@@ -1,3 +1,5 @@
+import Configuration
+
 /// The commands a connection sends for itself, and how their answers are judged.
 enum OwnCommands {
     static let role = CommandEncoder.encode(["ROLE"])

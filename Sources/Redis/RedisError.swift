@@ -1,6 +1,5 @@
 /// Everything that can go wrong between us and a Redis, in words that say what to do.
 package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
-    case url(part: String, problem: String)
     case resolution(host: String, words: String)
     case connect(endpoint: String, words: String)
     case connectTimeout(endpoint: String, phase: String, limit: Duration)
@@ -32,7 +31,7 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
     package var advice: Advice {
         switch self {
         case .tls(.other): .retry
-        case .url, .tls: .tell
+        case .tls: .tell
         case .refused(_, let error, _): if case .global = error { .tell } else { .retry }
         case .resolution, .connect, .connectTimeout, .replyDeadline, .writeStalled, .closedByServer, .io,
             .protocolViolation, .replyTooLarge, .surplusReply, .notMaster, .poisoned, .closed, .commandTimeout:
@@ -42,7 +41,6 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .url(let part, let problem): "redis.url: \(part) \(problem)"
         case .resolution(let host, let words):
             "the name \(host) cannot be looked up: \(words); check the host in REDIS_URL"
         case .connect(let endpoint, let words): "no connection to \(endpoint): \(words); is Redis running there?"

@@ -1,3 +1,5 @@
+package import Configuration
+
 /// How to reach one Redis, and how patient to be with it.
 package struct RedisSettings: Sendable {
     package enum Endpoint: Sendable, Hashable, CustomStringConvertible {
@@ -33,6 +35,18 @@ package struct RedisSettings: Sendable {
     package var replyLimit = 64 << 20
 
     package init(endpoint: Endpoint = .tcp(host: "127.0.0.1", port: 6379)) { self.endpoint = endpoint }
+
+    /// The address's place, TLS, user, password and database; all else as by default.
+    package init(_ url: RedisURL) {
+        switch url.place {
+        case .tcp(let address): self.init(endpoint: .tcp(host: address.host, port: address.port))
+        case .unix(let path): self.init(endpoint: .unix(path: path))
+        }
+        usesTLS = url.usesTLS
+        username = url.username
+        password = url.password
+        database = url.database ?? 0
+    }
 }
 
 /// Where the master is, asked before every attempt to connect.

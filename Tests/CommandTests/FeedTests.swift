@@ -4,6 +4,8 @@ import MarketData
 import TestRigs
 import Testing
 
+import enum Configuration.StartPosition
+
 @Suite(.timeLimit(.minutes(5))) struct FeedTests {
     private func write(_ text: String, _ name: String, in folder: TemporaryFolder) throws -> String {
         try text.write(toFile: folder.file(name), atomically: true, encoding: .utf8)

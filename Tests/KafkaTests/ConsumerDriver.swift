@@ -3,6 +3,8 @@ import Kafka
 import MarketData
 import TestRigs
 
+import enum Configuration.StartPosition
+
 /// One record as a test saw it.
 struct SeenRecord: Equatable {
     var topic: String

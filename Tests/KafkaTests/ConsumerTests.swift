@@ -4,6 +4,8 @@ import MarketData
 import TestRigs
 import Testing
 
+import enum Configuration.StartPosition
+
 /// The clusters the suites run against: KAFKA_HOME, and KAFKA_HOME_3 where it is set.
 enum TestCluster: String, CaseIterable, Sendable {
     case current, three
@@ -82,14 +84,14 @@ struct ConsumerTests {
         try produce(kafka.settings, old, ages.map { "\($0)" }, timestamp: { now - ages[$0] })
         try produce(kafka.settings, quiet, ["too old"], timestamp: { _ in now - 3_600_000 })
         let first = try ConsumerDriver(
-            kafka.settings, group: group, topics: ["^\(old)$", "^\(quiet)$"], start: .recent(.seconds(60)),
+            kafka.settings, group: group, topics: ["^\(old)$", "^\(quiet)$"], start: .ago(.seconds(60)),
             processStart: now)
         try first.run("both partitions") { first.owned.count == 2 }
         // It dies here, before it has read or committed anything itself; its START was the only chance.
         first.consumer.close(deadline: .seconds(5))
         try produce(kafka.settings, quiet, ["new"], timestamp: { _ in now + 5 })
         let second = try ConsumerDriver(
-            kafka.settings, group: group, topics: ["^\(old)$", "^\(quiet)$"], start: .recent(.seconds(60)),
+            kafka.settings, group: group, topics: ["^\(old)$", "^\(quiet)$"], start: .ago(.seconds(60)),
             processStart: now + 3_600_000)
         try second.run("the last minute") { second.ends.count == 2 && second.records.count >= 4 }
         let seen = second.records.filter { $0.topic == old }.compactMap(\.value)
@@ -103,7 +105,7 @@ struct ConsumerTests {
         let kafka = try KafkaCluster.shared()
         let prefix = unique("new")
         let driver = try ConsumerDriver(
-            kafka.settings, group: unique("g"), topics: ["^\(prefix)\\..+"], start: .recent(.seconds(60)))
+            kafka.settings, group: unique("g"), topics: ["^\(prefix)\\..+"], start: .ago(.seconds(60)))
         try driver.run("an empty assignment") { driver.consumer.isJoined }
         let began = ContinuousClock.now
         try kafka.make("\(prefix).one")

@@ -4,6 +4,8 @@ import MarketData
 import TestRigs
 import Testing
 
+import enum Configuration.StartPosition
+
 @Suite("Members of a group", .enabled(if: KafkaCluster.isAvailable), .serialized, .timeLimit(.minutes(2)))
 struct GroupTests {
     /// Lets all of them turn until `condition` holds.

@@ -3,6 +3,9 @@ import Kafka
 import TestRigs
 import Testing
 
+import struct Configuration.Secret
+import enum Configuration.StartPosition
+
 @Suite("TLS and SASL", .enabled(if: KafkaCluster.isAvailable), .serialized, .timeLimit(.minutes(3)))
 struct SecurityTests {
     private func secure(_ kafka: KafkaCluster, mechanism: String = "PLAIN", password: String = "secret")
@@ -12,7 +15,7 @@ struct SecurityTests {
         settings.securityProtocol = "SASL_SSL"
         settings.saslMechanism = mechanism
         settings.saslUsername = "klines"
-        settings.saslPassword = KafkaPassword(password)
+        settings.saslPassword = Secret(password)
         settings.certificateAuthorities = kafka.authorityPath
         return settings
     }

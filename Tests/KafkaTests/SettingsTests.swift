@@ -1,6 +1,9 @@
 import Foundation
 import Testing
 
+import struct Configuration.Secret
+import enum Configuration.StartPosition
+
 @testable import Kafka
 
 @Suite("Kafka settings")
@@ -19,7 +22,7 @@ struct SettingsTests {
         let bad = #expect(throws: KafkaError.self) { try Producer(settings: settings) }
         #expect(try #require(bad).description.contains("fetch.wait.max.ms=soon"))
         var secret = KafkaSettings()
-        secret.saslPassword = KafkaPassword("hush")
+        secret.saslPassword = Secret("hush")
         secret.properties["ssl.key.passwords"] = "hush"
         let hidden = #expect(throws: KafkaError.self) { try Producer(settings: secret) }
         #expect(!(try #require(hidden).description.contains("hush")))
@@ -43,22 +46,6 @@ struct SettingsTests {
             #expect(!names.contains(classic))
         }
         #expect(names.contains("group.instance.id"))
-    }
-
-    @Test(arguments: [
-        ("earliest", StartPosition.earliest), ("60s", .recent(.seconds(60))), ("5m", .recent(.seconds(300))),
-        ("500ms", .recent(.milliseconds(500))), ("7d", .recent(.seconds(604_800))), ("12h", .recent(.seconds(43_200))),
-        ("1767323045000", .time(1_767_323_045_000)), ("2026-01-02T03:04:05Z", .time(1_767_323_045_000)),
-        ("2026-01-02T03:04:05.678Z", .time(1_767_323_045_678)), ("2026-01-02T04:04:05+01:00", .time(1_767_323_045_000)),
-    ])
-    func aStartIsRead(_ text: String, _ expected: StartPosition) throws {
-        #expect(try StartPosition(text) == expected)
-    }
-
-    @Test(arguments: ["", "60", "s", "-5m", "latest", "99999999999999999999d", "yesterday", "9223372036854775807m"])
-    func aStartThatSaysNothingIsRefusedInWords(_ text: String) throws {
-        let error = #expect(throws: KafkaError.self) { try StartPosition(text) }
-        #expect(try #require(error).description.hasPrefix("START=\(text): must be a span such as 60s"))
     }
 
     @Test func scramWithAnOldLibraryIsExplained() {

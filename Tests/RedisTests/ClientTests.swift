@@ -5,7 +5,7 @@ import Testing
 @Suite struct Clients {
     @Test func aCommandIsAnswered() throws {
         let server = try RedisServer()
-        let client = Client(try RedisURL.parse(server.url))
+        let client = Client(try RedisSettings(address: server.url))
         #expect(try client.command(["SET", "a", "1"]) == .status("OK"))
         #expect(try client.command(["GET", "a"]) == .bulk(Array("1".utf8)))
         #expect(try client.command(["GET", "b"]) == .null)
@@ -16,7 +16,7 @@ import Testing
 
     @Test func aSubscriberGetsWhatIsPublishedAfterItsConfirmation() throws {
         let server = try RedisServer()
-        let settings = try RedisURL.parse(server.url)
+        let settings = try RedisSettings(address: server.url)
         let subscriber = Client(settings)
         try subscriber.subscribe(["a", "b"])
         let publisher = Client(settings)
@@ -32,7 +32,7 @@ import Testing
 
     @Test func aUnixSocketWorks() throws {
         let server = try RedisServer { $0.isUnixSocket = true }
-        let client = Client(try RedisURL.parse(server.url))
+        let client = Client(try RedisSettings(address: server.url))
         #expect(try client.command(["PING"]) == .status("PONG"))
     }
 }

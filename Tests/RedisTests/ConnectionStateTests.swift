@@ -1,6 +1,8 @@
 import Redis
 import Testing
 
+import struct Configuration.Secret
+
 @Suite struct ConnectionStates {
     private typealias Phase = ConnectionState.Phase
     private static let start = ContinuousClock.now

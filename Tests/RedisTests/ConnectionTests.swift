@@ -3,6 +3,8 @@ import Redis
 import TestRigs
 import Testing
 
+import struct Configuration.Secret
+
 @Suite(.serialized) struct Connections {
     /// Random commands, some of which fail, through a proxy that splits at random, with own probes every few ms: each
     /// reply is the one that its command must have.
@@ -70,7 +72,7 @@ import Testing
 
     @Test func aRestartedServerIsFoundAgainWithAnotherRunID() throws {
         let server = try RedisServer()
-        let rig = ConnectionRig(try RedisURL.parse(server.url))
+        let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.ready()
         let (first, generation) = (rig.connection.runID, rig.connection.generation)
         #expect(first?.count == 40 && rig.connection.serverVersion?.isEmpty == false)
@@ -85,7 +87,7 @@ import Testing
 
     @Test func aHungServerIsNoticedWithinFiveSecondsWhenIdleToo() throws {
         let server = try RedisServer()
-        let rig = ConnectionRig(try RedisURL.parse(server.url))
+        let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.ready()
         server.freeze()
         let stopped = ContinuousClock.now
@@ -98,7 +100,7 @@ import Testing
 
     @Test func aLaneThatWasAwayItselfDoesNotBlameTheServer() throws {
         let server = try RedisServer()
-        var settings = try RedisURL.parse(server.url)
+        var settings = try RedisSettings(address: server.url)
         settings.replyDeadline = .milliseconds(200)
         let rig = ConnectionRig(settings)
         try rig.ready()
@@ -113,7 +115,7 @@ import Testing
         let server = try FakeRedis()
         defer { server.end() }
         server.answer("PING", .error("LOADING Redis is loading the dataset in memory"))
-        let rig = ConnectionRig(try RedisURL.parse(server.url))
+        let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.run("three attempts") { server.accepted >= 3 }
         #expect(!rig.connection.isReady)
         guard case .refused("PING", .transient(.loading), _) = rig.connection.lastFailure?.error else {
@@ -134,7 +136,7 @@ import Testing
         }
         try server.command("DEBUG", "POPULATE", "3000")
         try server.command("SAVE")
-        let rig = ConnectionRig(try RedisURL.parse(server.url))
+        let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.ready()
         server.kill()
         try rig.run("the end noticed") { !rig.connection.isReady }
@@ -152,7 +154,7 @@ import Testing
     @Test func aReplicaIsRefusedAndADemotionNoticed() throws {
         let master = try RedisServer()
         let other = try RedisServer()
-        let rig = ConnectionRig(try RedisURL.parse(master.url))
+        let rig = ConnectionRig(try RedisSettings(address: master.url))
         try rig.ready()
         try master.command("REPLICAOF", "127.0.0.1", "\(other.port)")
         try rig.run("the demotion noticed", within: .seconds(3)) { !rig.connection.isReady }
@@ -165,14 +167,14 @@ import Testing
 
     @Test func aWrongPasswordIsSaidInWords() throws {
         let server = try RedisServer { $0.password = "right" }
-        let client = Client(try RedisURL.parse("redis://:wr0ng@127.0.0.1:\(server.port)"))
+        let client = Client(try RedisSettings(address: "redis://:wr0ng@127.0.0.1:\(server.port)"))
         let error = #expect(throws: RedisError.self) { try client.connect() }
         #expect(error.map { "\($0)" }?.contains("check REDIS_USERNAME and REDIS_PASSWORD") == true)
         #expect(error?.advice == .tell && error.map { "\($0)" }?.contains("wr0ng") == false)
-        let none = Client(try RedisURL.parse(server.url))
+        let none = Client(try RedisSettings(address: server.url))
         let missing = #expect(throws: RedisError.self) { try none.connect() }
         #expect(missing.map { "\($0)" }?.contains("set REDIS_PASSWORD") == true)
-        try Client(try RedisURL.parse("redis://:right@127.0.0.1:\(server.port)")).connect()
+        try Client(try RedisSettings(address: "redis://:right@127.0.0.1:\(server.port)")).connect()
     }
 
     @Test func aMissingPermissionIsTheMessagesOwnOrTheConnections() throws {
@@ -181,7 +183,7 @@ import Testing
                 "router on >secret ~* &good +publish +ping +role +info", "blind on >secret ~* &* +publish +ping",
             ]
         }
-        let client = Client(try RedisURL.parse("redis://router:secret@127.0.0.1:\(server.port)"))
+        let client = Client(try RedisSettings(address: "redis://router:secret@127.0.0.1:\(server.port)"))
         #expect(try client.command(["PUBLISH", "good", "x"]) == .integer(0))
         let error = #expect(throws: RedisError.self) { try client.command(["PUBLISH", "bad", "x"]) }
         guard case .refused("PUBLISH", .message(.noPermission), _) = error else {
@@ -189,7 +191,7 @@ import Testing
             return
         }
         #expect(try client.command(["PUBLISH", "good", "x"]) == .integer(0), "the connection goes on")
-        let blind = Client(try RedisURL.parse("redis://blind:secret@127.0.0.1:\(server.port)"))
+        let blind = Client(try RedisSettings(address: "redis://blind:secret@127.0.0.1:\(server.port)"))
         let own = #expect(throws: RedisError.self) { try blind.connect() }
         guard case .refused("ROLE", .global(.noPermission), _) = own else {
             _ = Issue.record("\(own!)")
@@ -199,9 +201,9 @@ import Testing
 
     @Test func aNameIsLookedUpAndEveryAddressTried() throws {
         let server = try RedisServer()
-        let rig = ConnectionRig(try RedisURL.parse("redis://localhost:\(server.port)"))
+        let rig = ConnectionRig(try RedisSettings(address: "redis://localhost:\(server.port)"))
         try rig.ready()
-        let nowhere = ConnectionRig(try RedisURL.parse("redis://no-such-host.invalid"))
+        let nowhere = ConnectionRig(try RedisSettings(address: "redis://no-such-host.invalid"))
         try nowhere.run("the failure") { nowhere.connection.lastFailure != nil }
         guard case .resolution("no-such-host.invalid", _) = nowhere.connection.lastFailure?.error else {
 
@@ -212,7 +214,7 @@ import Testing
 
     @Test func databaseAndNameAreSet() throws {
         let server = try RedisServer()
-        var settings = try RedisURL.parse(server.url + "/3")
+        var settings = try RedisSettings(address: server.url + "/3")
         settings.clientName = "router-1"
         let client = Client(settings)
         try client.command(["SET", "a", "1"])
@@ -233,7 +235,7 @@ import Testing
         for (answer, expected) in cases {
             let server = try FakeRedis([answer])
             defer { server.end() }
-            var settings = try RedisURL.parse(server.url)
+            var settings = try RedisSettings(address: server.url)
             settings.replyDeadline = .milliseconds(900)
             // Otherwise the probe's answer would end the half reply.
             settings.roleCheckInterval = .seconds(60)
@@ -258,7 +260,7 @@ import Testing
     @Test func fortyConnectionsAreMadeWithoutAnyWaitingForADeadline() throws {
         let server = try FakeRedis()
         defer { server.end() }
-        var settings = try RedisURL.parse(server.url)
+        var settings = try RedisSettings(address: server.url)
         settings.backoff = .milliseconds(1) ... .milliseconds(2)
         settings.password = Secret("x")
         let rig = ConnectionRig(settings)
@@ -272,7 +274,7 @@ import Testing
     @Test func aConnectionThatItsUserFailsIsMadeAnew() throws {
         let server = try FakeRedis([.silence])
         defer { server.end() }
-        let rig = ConnectionRig(try RedisURL.parse(server.url))
+        let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.ready()
         try rig.write([["GET", "a"]])
         rig.connection.fail("READONLY came", now: .now)
@@ -288,7 +290,7 @@ import Testing
 
     @Test func aServerThatTakesNoBytesIsNoticed() throws {
         let server = try RedisServer()
-        var settings = try RedisURL.parse(server.url)
+        var settings = try RedisSettings(address: server.url)
         settings.replyDeadline = .milliseconds(500)
         settings.roleCheckInterval = .seconds(60)
         let rig = ConnectionRig(settings)

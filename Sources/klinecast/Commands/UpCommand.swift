@@ -30,9 +30,12 @@ struct UpCommand: Command {
         let prefix = settings.router.channelPrefix
         let topic = plan.topics.contains("market.data.btcusdt.1m") ? "market.data.btcusdt.1m" : plan.topics[0]
         let channel = "\(prefix):" + topic.split(separator: ".").joined(separator: ":")
-        let redis = settings.redis.endpoint
-        let address = plan.redis ?? redis.address
-        let place = address.port == 6379 && address.host == "127.0.0.1" ? "" : " -h \(address.host) -p \(address.port)"
+        let place =
+            switch plan.redis.map({ .tcp($0) }) ?? settings.redis.endpoint.place {
+            case .tcp(Address(host: "127.0.0.1", port: 6379)): ""
+            case .tcp(let address): " -h \(address.host) -p \(address.port)"
+            case .unix(let path): " -s \(path)"
+            }
         Terminal.talk(
             """
 

@@ -43,7 +43,7 @@ final class RouterService: Sendable {
             let consumer = LaneConsumer(
                 settings: kafka, group: Self.group(settings, status.lane), instance: identity.identifier,
                 subscription: pipeline.routes.subscription(status.lane),
-                start: Kafka.StartPosition(settings.router.start),
+                start: settings.router.start,
                 sessionTimeout: settings.kafka.sessionTimeout)
             lanes.append(
                 LaneThread(
@@ -89,7 +89,7 @@ struct LaneConsumer: Sendable {
     let group: String
     let instance: String
     let subscription: [String]
-    let start: Kafka.StartPosition
+    let start: StartPosition
     let sessionTimeout: Duration
 
     func make() throws -> Consumer {

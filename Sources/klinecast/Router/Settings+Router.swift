@@ -1,17 +1,5 @@
 import Configuration
-import Kafka
 import Router
-
-extension Kafka.StartPosition {
-    init(_ start: Configuration.StartPosition) {
-        self =
-            switch start {
-            case .ago(let duration): .recent(duration)
-            case .earliest: .earliest
-            case .time(let milliseconds): .time(milliseconds)
-            }
-    }
-}
 
 extension PipelineSettings {
     init(_ settings: Settings) throws {

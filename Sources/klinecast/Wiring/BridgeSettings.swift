@@ -10,7 +10,7 @@ extension Kafka.KafkaSettings {
         if settings.securityProtocol.hasPrefix("sasl") {
             saslMechanism = settings.saslMechanism
             saslUsername = settings.saslUsername
-            saslPassword = settings.saslPassword.map { KafkaPassword($0.revealed) }
+            saslPassword = settings.saslPassword
         }
         certificateAuthorities = settings.sslCertificateAuthorities
         properties = settings.properties
@@ -22,13 +22,8 @@ extension Redis.RedisSettings {
     ///
     /// - Parameter clientName: shown by CLIENT LIST.
     init(_ settings: Configuration.RedisSettings, clientName: String = "klinecast") {
-        let url = settings.endpoint
-        self.init(endpoint: .tcp(host: url.host, port: url.port))
-        usesTLS = url.usesTLS
+        self.init(settings.endpoint)
         authorityLocation = settings.certificateAuthorities
-        username = url.username
-        password = url.password.map { Redis.Secret($0.revealed) }
-        database = url.database ?? 0
         self.clientName = clientName
         replyDeadline = settings.replyDeadline
     }
