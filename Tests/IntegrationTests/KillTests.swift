@@ -58,7 +58,7 @@ struct KillTests {
     private static func killAgainAndAgain(_ kills: Int, seed: UInt64) throws -> Result {
         let corner = try KafkaCorner(topics: 2, partitions: 4)
         let load = KafkaLoad(try corner.writer(), corner.places, rate: 1500)
-        var moments = SeededMoments(seed)
+        var moments = SeededRandom(seed: seed)
         let router = try corner.router()
         var result = Result()
         var launched = 0
@@ -140,7 +140,7 @@ struct KillTests {
     @Test(.timeLimit(.minutes(torture > 1 ? 20 : 2))) func afterSigtermNothingIsDeliveredTwice() throws {
         let corner = try KafkaCorner(topics: 2, partitions: 4)
         let load = KafkaLoad(try corner.writer(), corner.places, rate: 2000)
-        var moments = SeededMoments(15)
+        var moments = SeededRandom(seed: 15)
         let router = try corner.router()
         var pauses: [Duration] = []
         for _ in 0..<min(5 * torture, 100) {

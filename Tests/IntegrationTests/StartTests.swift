@@ -78,7 +78,7 @@ struct StartTests {
     @Test(.timeLimit(.minutes(3))) func nothingIsMissedWhenTheRouterIsKilledBeforeItsFirstCommit() throws {
         let corner = try KafkaCorner(topics: 2, partitions: 2)
         let load = KafkaLoad(try corner.writer(), corner.places, rate: 400)
-        var moments = SeededMoments(7)
+        var moments = SeededRandom(seed: 7)
         var delivered = 0
         for round in 0..<6 {
             let group = "\(corner.name)-\(round)"

@@ -12,7 +12,7 @@ import struct Configuration.Secret
         let server = try RedisServer()
         let proxy = try TCPProxy(to: server.port)
         defer { proxy.end() }
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         var settings = RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: proxy.port))
         settings.roleCheckInterval = .milliseconds(1)
         let rig = ConnectionRig(settings)

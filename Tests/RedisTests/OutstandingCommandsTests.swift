@@ -1,3 +1,4 @@
+import TestRigs
 import Testing
 
 @testable import Redis
@@ -8,7 +9,7 @@ import Testing
     /// Against a plain list: any order of writes and replies gives every reply to the command written at its place.
     @Test func everyReplyGoesToTheCommandWrittenAtItsPlace() {
         for seed in 0..<10 as Range<UInt64> {
-            var random = SeededRandom(seed)
+            var random = SeededRandom(seed: seed)
             var now = Self.start
             var outstanding = OutstandingCommands(deadline: .seconds(3), now: now)
             var model: [OutstandingCommands.Owner] = []

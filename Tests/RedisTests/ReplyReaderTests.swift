@@ -1,4 +1,5 @@
 import Redis
+import TestRigs
 import Testing
 
 @Suite struct ReplyReading {
@@ -67,7 +68,7 @@ import Testing
 
     /// Whatever comes, hiredis alone and hiredis behind the fast path say the same, and nothing traps.
     @Test func randomBytesNeverTrapAndTheFastPathAgreesWithHiredis() {
-        var random = SeededRandom(7)
+        var random = SeededRandom(seed: 7)
         let tokens = [
             ":", "0", "1", "99", "-", "\r", "\n", "\r\n", "+", "$3\r\n", "abc", "*2\r\n", ":12\r\n", ":0\r\n",
             "$-1\r\n",

@@ -1,5 +1,6 @@
 import Foundation
 import MarketData
+import TestRigs
 import Testing
 
 @testable import Router

@@ -1,6 +1,7 @@
 import Foundation
 import MarketData
 import Synchronization
+import TestRigs
 import Testing
 
 @testable import Router

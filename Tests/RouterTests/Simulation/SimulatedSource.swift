@@ -1,4 +1,5 @@
 import MarketData
+import TestRigs
 
 @testable import Router
 
@@ -121,20 +122,5 @@ import MarketData
     func resume(_ slots: [Int32]) { for slot in slots { bySlot[slot].map { logs[$0]!.isPaused = false } } }
     func watermarks(_ slot: Int32) -> (low: Int64, high: Int64)? {
         bySlot[slot].map { (0, Int64(logs[$0]!.values.count)) }
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same numbers for a seed on every machine.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }
