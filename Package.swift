@@ -41,8 +41,8 @@ let package = Package(
 
         // What everything may use.
         module("MarketData"),
-        module("Telemetry", ["CSystemShim"]),
-        module("Configuration", ["CYamlShim"]),
+        module("Telemetry", ["CSystemShim", "MarketData"]),
+        module("Configuration", ["CYamlShim", "MarketData"]),
 
         // Bridges: Swift owners of the C handles.
         module("Kafka", ["CKafkaShim", "CSystemShim", "Configuration", "MarketData", "Telemetry"]),

@@ -18,6 +18,8 @@ package struct CandleFile: Sendable {
         }
     }
 
+    /// Up to the year 9000: microseconds and nanoseconds of our days lie far above.
+    private static let openTimes: Range<Int64> = 0..<221_845_392_000_000
     package static let header = "open_time,open,high,low,close,volume"
     package let symbol: Symbol
     package let timeframe: Timeframe
@@ -65,8 +67,9 @@ package struct CandleFile: Sendable {
     private static func row(_ line: Substring, file: String, number: Int) throws(Failure) -> Row {
         let fields = line.split(separator: ",", omittingEmptySubsequences: false)
         guard fields.count == 6 else { throw .row(file: file, line: number, "6 fields expected (got \(fields.count))") }
-        guard let openTime = Int64(fields[0]) else {
-            throw .row(file: file, line: number, "open_time must be milliseconds (got \(fields[0].prefix(30)))")
+        guard let openTime = Int64(fields[0]), openTimes.contains(openTime) else {
+            throw .row(
+                file: file, line: number, "open_time must be milliseconds since 1970 (got \(fields[0].prefix(30)))")
         }
         for (field, name) in zip(fields.dropFirst(), ["open", "high", "low", "close", "volume"])
         where !isJSONNumber(field.utf8) {
@@ -112,18 +115,9 @@ extension Timeframe {
     /// with the calendar's, in UTC.
     func next(after openTime: Int64) -> Int64 {
         if let milliseconds { return openTime + milliseconds }
-        // Days from civil and back, Howard Hinnant, "chrono-compatible low-level date algorithms"; its years begin in
-        // March, which leaves the leap day last.
-        let day = 86_400_000 as Int64
-        let days = (openTime >= 0 ? openTime : openTime - day + 1) / day + 719_468
-        let era = (days >= 0 ? days : days - 146_096) / 146_097
-        let dayOfEra = days - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153 + 1
-        // Twelve months from March on: after February comes the next year's March.
-        let (year, start) = month == 12 ? (yearOfEra + 1, Int64(0)) : (yearOfEra, (153 * month + 2) / 5)
-        let first = era * 146_097 + 365 * year + year / 4 - year / 100 + start - 719_468
-        return first * day
+        let open = CivilTime(milliseconds: openTime)
+        return open.month == 12
+            ? CivilTime.midnight(year: open.year + 1, month: 1, day: 1)
+            : CivilTime.midnight(year: open.year, month: open.month + 1, day: 1)
     }
 }

@@ -49,7 +49,8 @@ import MarketData
     mutating func begin(at milliseconds: Int64) {
         serial += 1
         touchedCount = 0
-        unsafe writeTimestamp(milliseconds, to: receivedAt)
+        var cursor = unsafe ByteCursor(receivedAt)
+        CivilTime(milliseconds: milliseconds).spell { unsafe cursor.put($0) }
     }
 
     /// Adds one record. The batch has room: an entry, its commands, and a body below its limit. Returns why the record
@@ -262,38 +263,4 @@ extension ByteCursor {
     @inline(__always) mutating func put(literal: StaticString) {
         unsafe put(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
-}
-
-/// `2026-01-02T03:04:05.678` in UTC, 23 bytes (ISO 8601; the `Z` is the caller's). The calendar arithmetic is that of
-/// days counted from a year that begins in March, so that a leap day is a year's last.
-func writeTimestamp(_ milliseconds: Int64, to target: UnsafeMutableRawPointer) {
-    let days = Int((Double(milliseconds) / 86_400_000).rounded(.down))
-    let withinDay = Int(milliseconds - Int64(days) * 86_400_000)
-    let shifted = days + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let monthFromMarch = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
-    let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-
-    var cursor = unsafe ByteCursor(target)
-    func put(_ number: Int, digits: Int, then separator: UInt8?) {
-        var divisor = 1
-        for _ in 1..<digits { divisor *= 10 }
-        while divisor > 0 {
-            unsafe cursor.put(UInt8(truncatingIfNeeded: number / divisor % 10) + 48)
-            divisor /= 10
-        }
-        if let separator { unsafe cursor.put(separator) }
-    }
-    put(year, digits: 4, then: UInt8(ascii: "-"))
-    put(month, digits: 2, then: UInt8(ascii: "-"))
-    put(day, digits: 2, then: UInt8(ascii: "T"))
-    put(withinDay / 3_600_000, digits: 2, then: UInt8(ascii: ":"))
-    put(withinDay / 60_000 % 60, digits: 2, then: UInt8(ascii: ":"))
-    put(withinDay / 1000 % 60, digits: 2, then: UInt8(ascii: "."))
-    put(withinDay % 1000, digits: 3, then: nil)
 }

@@ -1,4 +1,5 @@
 import Glibc
+import MarketData
 
 /// The wall clock: only for what people and other programs read. Intervals come from a monotonic clock.
 package enum Timestamp {
@@ -13,21 +14,5 @@ package enum Timestamp {
     package static func seconds() -> Double { Double(now()) / 1_000 }
 
     /// `2026-01-02T03:04:05.678Z`.
-    package static func iso8601(_ milliseconds: Int64) -> String {
-        var seconds = time_t(milliseconds.quotientAndRemainder(dividingBy: 1_000).quotient)
-        var rest = milliseconds % 1_000
-        if rest < 0 {
-            seconds -= 1
-            rest += 1_000
-        }
-        var fields = unsafe tm()
-        unsafe gmtime_r(&seconds, &fields)
-        func padded(_ number: some BinaryInteger, _ width: Int = 2) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = unsafe "\(padded(fields.tm_year + 1900, 4))-\(padded(fields.tm_mon + 1))-\(padded(fields.tm_mday))"
-        let time = unsafe "\(padded(fields.tm_hour)):\(padded(fields.tm_min)):\(padded(fields.tm_sec))"
-        return "\(date)T\(time).\(padded(rest, 3))Z"
-    }
+    package static func iso8601(_ milliseconds: Int64) -> String { CivilTime(milliseconds: milliseconds).iso8601 }
 }

@@ -130,21 +130,4 @@ import Testing
         #expect(pair.map { $0[0] } == ["SET", "XADD", "XADD"])
         #expect(pair[0][2] == pair[2].last)
     }
-
-    @Test func timestampAgreesWithFoundation() {
-        let formatter = ISO8601DateFormatter()
-        formatter.formatOptions = [.withInternetDateTime, .withFractionalSeconds]
-        var random = SeededRandom(seed: 7)
-        let special: [Int64] = [0, 951_782_399_999, 951_782_400_000, 4_107_542_399_999, 253_402_300_799_999]
-        for milliseconds in special
-            + (0..<2_000).map({ _ in Int64.random(in: 0...253_402_300_799_999, using: &random) })
-        {
-            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 23, alignment: 8)
-            defer { unsafe bytes.deallocate() }
-            unsafe writeTimestamp(milliseconds, to: bytes.baseAddress!)
-            let text = unsafe String(decoding: bytes, as: UTF8.self) + "Z"
-            let date = formatter.date(from: text)
-            #expect(date.map { Int64(($0.timeIntervalSince1970 * 1000).rounded()) } == milliseconds, "\(text)")
-        }
-    }
 }

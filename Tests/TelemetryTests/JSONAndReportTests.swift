@@ -81,13 +81,3 @@ import Testing
             json.text.hasPrefix(#"[{"code":"c","error":"error 20","count":2,"first_seen":"1970-01-01T00:00:00.020Z""#))
     }
 }
-
-@Suite struct TimestampTests {
-    // From `date -u -d @… +%FT%T`.
-    @Test(arguments: [
-        (Int64(0), "1970-01-01T00:00:00.000Z"), (1_767_323_045_678, "2026-01-02T03:04:05.678Z"),
-        (1_709_164_799_999, "2024-02-28T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.999Z"),
-        (2_147_483_648_000, "2038-01-19T03:14:08.000Z"),
-    ])
-    func timesAreISO8601(milliseconds: Int64, text: String) { #expect(Timestamp.iso8601(milliseconds) == text) }
-}
