@@ -2,7 +2,7 @@ extension RouteRule {
     private static let keys = ["match", "channel", "lane", "data_type"]
 
     /// Reads the file's list of maps: `match` and `channel` are needed, `lane` is market and `data_type`
-    /// raw_market_data unless given.
+    /// raw_market_data unless given; both in any case.
     static func rules(of nodes: [YamlNode]) throws(ValueFault) -> [RouteRule] {
         var rules: [RouteRule] = []
         for node in nodes {
@@ -29,10 +29,11 @@ extension RouteRule {
         guard let match = texts["match"], let channel = texts["channel"] else {
             throw ValueFault("needs match and channel in the rule on line \(line)")
         }
-        guard let lane = Lane(rawValue: texts["lane"] ?? Lane.market.rawValue) else {
+        guard let lane = Lane(rawValue: texts["lane"]?.lowercased() ?? Lane.market.rawValue) else {
             throw ValueFault("must have market or trade as the lane of the rule on line \(line)", got: texts["lane"])
         }
         return RouteRule(
-            match: match, channel: channel, lane: lane, dataType: texts["data_type"] ?? "raw_market_data", line: line)
+            match: match, channel: channel, lane: lane, dataType: texts["data_type"]?.lowercased() ?? "raw_market_data",
+            line: line)
     }
 }

@@ -55,7 +55,7 @@ import Testing
                   routes:
                     - match: 'ticks\\.(?<symbol>[a-z]+)'
                       channel: "ticks:{symbol}"
-                    - {match: fills, channel: 'trade:fill', lane: trade, data_type: execution}
+                    - {match: fills, channel: 'trade:fill', lane: Trade, data_type: EXECUTION}
                 """)
         #expect(
             settings.router.routes == [

@@ -67,6 +67,17 @@ import Testing
         #expect(throws: ConfigurationError.self) { try settings(variable, text) }
     }
 
+    @Test(arguments: [
+        ("LOG_LEVEL", "INFO", "info"), ("LOG_LEVEL", "Warning", "warning"), ("LOG_FORMAT", "JSON", "json"),
+        ("ENVELOPE", "None", "none"), ("KAFKA_SASL_MECHANISM", "scram-sha-256", "SCRAM-SHA-256"),
+        ("KAFKA_SECURITY_PROTOCOL", "SSL", "ssl"), ("SINKS", "LAST,Publish", "last,publish"),
+        ("PERSIST", "OFF", "off"), ("SYMBOLS", "BTCUSDT", "btcusdt"),
+    ])
+    func aChoiceIsReadInAnyCase(variable: String, text: String, shown: String) throws {
+        let value = try settings(variable, text).effectiveValues.first { $0.origin == variable }
+        #expect(value?.value == shown)
+    }
+
     @Test func messagesNameTheThingTheLimitTheValueAndTheRemedy() {
         let error = #expect(throws: ConfigurationError.self) { try settings("SINKS", "publish,lasst") }
         #expect(
