@@ -43,8 +43,9 @@ package enum Options {
             environment: ["KAFKA_SESSION_TIMEOUT"], flag: "kafka-session-timeout",
             "How long the group waits for a vanished member before it gives its partitions away; a restart should take less."
         ),
+        // A member that waits for Redis with a full queue holds up its group's rebalances for as long.
         Option(
-            "kafka.stall_pause", .duration(.seconds(1) ... .seconds(240)), default: "60s",
+            "kafka.stall_pause", .duration(.seconds(1) ... .seconds(240)), default: "10s",
             environment: ["KAFKA_STALL_PAUSE"], flag: "kafka-stall-pause",
             "After this long without room in Redis the partitions are paused; until then what was fetched stays ready."),
         Option(

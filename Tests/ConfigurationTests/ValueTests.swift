@@ -100,7 +100,7 @@ import Testing
         #expect(s.kafka.securityProtocol == "plaintext" && s.kafka.saslMechanism == "PLAIN")
         #expect(s.kafka.saslUsername == nil && s.kafka.saslPassword == nil && s.kafka.sslCertificateAuthorities == nil)
         #expect(
-            s.kafka.sessionTimeout == .seconds(15) && s.kafka.stallPause == .seconds(60) && s.kafka.properties.isEmpty)
+            s.kafka.sessionTimeout == .seconds(15) && s.kafka.stallPause == .seconds(10) && s.kafka.properties.isEmpty)
         #expect(s.redis.endpoint.description == "redis://127.0.0.1:6379" && s.redis.certificateAuthorities == nil)
         #expect(!s.redis.isSharded && s.redis.batchMessages == 1_024 && s.redis.batchBytes == 262_144)
         #expect(s.redis.windowBatches == 4 && s.redis.replyDeadline == .seconds(3))
