@@ -1,4 +1,5 @@
 import CSystemShim
+import Configuration
 import Foundation
 import Synchronization
 
@@ -39,13 +40,11 @@ final class StopFlag: Sendable {
     /// Blocks until a descriptor is readable or the time is over.
     static func pause(_ descriptor: Int32, _ limit: Duration?) {
         var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let milliseconds = limit.map { Int32(clamping: max(0, $0.wholeMilliseconds)) } ?? -1
+        let milliseconds = limit.map { Int32(clamping: max(0, $0.milliseconds)) } ?? -1
         _ = unsafe poll(&watched, 1, milliseconds)
     }
 }
 
 extension Duration {
-    /// Rounded down.
-    var wholeMilliseconds: Int64 { components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000 }
     var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

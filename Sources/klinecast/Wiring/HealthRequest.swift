@@ -72,7 +72,7 @@ enum HealthRequest {
     }
 
     private static func wait(_ descriptor: Int32, _ events: Int32, _ deadline: ContinuousClock.Instant) -> Bool {
-        let rest = Int32(clamping: (deadline - .now).wholeMilliseconds)
+        let rest = Int32(clamping: (deadline - .now).milliseconds)
         var watched = pollfd(fd: descriptor, events: Int16(events), revents: 0)
         return rest > 0 ? unsafe poll(&watched, 1, rest) > 0 : false
     }

@@ -32,15 +32,7 @@ final class KafkaRecorder: Sendable {
 
     init(port: UInt16) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let answer = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let answer = unsafe LocalSocket.withAddress(port) { unsafe connect(descriptor, $0, $1) }
         guard answer == 0 else { throw NeverHappened(description: "connected to Redis on \(port)") }
         let command = Array("PSUBSCRIBE *\r\n".utf8)
         _ = unsafe send(descriptor, command, command.count, 0)

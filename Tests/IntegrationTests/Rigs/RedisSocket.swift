@@ -8,15 +8,7 @@ import TestRigs
     /// - Parameter patience: how long `receive` waits for a byte.
     init(port: UInt16, patience: Duration = .seconds(20)) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let code = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let code = unsafe LocalSocket.withAddress(port) { unsafe connect(descriptor, $0, $1) }
         guard code == 0 else {
             close(descriptor)
             throw NeverHappened(description: "connecting to port \(port): error \(errno)")

@@ -1,7 +1,7 @@
-import Foundation
+package import Foundation
 
-/// Non-blocking sockets of 127.0.0.1 for the rigs.
-enum LocalSocket {
+/// Sockets of 127.0.0.1 for the rigs; its own are non-blocking.
+package enum LocalSocket {
     static func listen(_ port: UInt16) throws -> Int32 {
         let descriptor = make()
         var one: Int32 = 1
@@ -59,7 +59,8 @@ enum LocalSocket {
         _ = unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    private static func withAddress(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    /// Calls `body` with the address 127.0.0.1:`port` as the system calls want it.
+    package static func withAddress(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
