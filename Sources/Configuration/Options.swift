@@ -49,7 +49,9 @@ package enum Options {
             environment: ["KAFKA_STALL_PAUSE"], flag: "kafka-stall-pause",
             "After this long without room in Redis the partitions are paused; until then what was fetched stays ready."),
         Option(
-            "kafka.properties", .map, "Any other librdkafka property, as name: value; it wins over the built-in choice."
+            "kafka.properties", .map, environment: ["KAFKA_PROPERTIES"],
+            "Any other librdkafka property, as name: value; it wins over the built-in choice. In the environment: "
+                + "name=value, several separated by commas."
         ),
     ]
 

@@ -25,7 +25,7 @@ package enum SettingsDocuments {
           #   - match: 'ticks\\.(?<symbol>[a-z0-9_-]+)'
           #     channel: ticks:{symbol}
           #     lane: market
-          #     data_type: tick
+          #     data_type: signal
 
         """
 

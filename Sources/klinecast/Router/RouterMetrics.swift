@@ -11,6 +11,11 @@ struct RouterMetrics: MetricSource {
         let health = RouterHealth(lanes.map { ($0.lane, $0.snapshot) }, now: .now)
         page.gauge(
             "klinecast_up", "Whether the router is ready to take and deliver records.", health.unready.isEmpty ? 1 : 0)
+        for status in HealthReport.Status.allCases {
+            page.gauge(
+                "klinecast_health", "1 for what /health says, 0 for the other words.", health.status == status ? 1 : 0,
+                ["status": status.rawValue])
+        }
         for lane in lanes {
             let snapshot = lane.snapshot
             counters(snapshot.counters, lane.lane.rawValue, &page)

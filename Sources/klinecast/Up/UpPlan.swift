@@ -66,6 +66,8 @@ struct UpPlan {
         if let broker {
             all["KAFKA_BROKER"] = broker.description
             all["BROKER_ADDR"] = broker.description
+            // An empty fetch of the embedded broker answers only at the end of its time, half a second by itself.
+            if !settings.isGiven("kafka.properties") { all["KAFKA_PROPERTIES"] = "fetch.wait.max.ms=20" }
         }
         // A demonstration shows everything that is there.
         if !settings.isGiven("router.start") { all["START"] = "earliest" }
