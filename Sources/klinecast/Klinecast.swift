@@ -10,7 +10,10 @@ struct Klinecast {
         signal(SIGPIPE, SIG_IGN)
         let code = run(Array(CommandLine.arguments.dropFirst()))
         Log.flush()
-        exit(code.rawValue)
+        unsafe fflush(nil)
+        // Not `exit`: a consumer that did not close in its time still runs on a thread of the library, and the handlers
+        // that `exit` calls would take the ground from under it.
+        _exit(code.rawValue)
     }
 
     static func run(_ arguments: [String]) -> ExitCode {
