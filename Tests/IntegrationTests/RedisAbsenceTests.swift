@@ -24,7 +24,9 @@ struct RedisAbsenceTests {
         var sent = try produce(0..<Self.backlog)
         let subscriber = try Subscriber(redis, [rig.channel()])
         defer { subscriber.end() }
-        let router = try rig.router("redis://127.0.0.1:\(proxy.port)", ["SINKS": "publish,last"], waits: false)
+        // Without the pause of a long stall: it throws away what was fetched, and would hide that too much was.
+        let router = try rig.router(
+            "redis://127.0.0.1:\(proxy.port)", ["SINKS": "publish,last", "KAFKA_STALL_PAUSE": "240s"], waits: false)
         try subscriber.wait(for: 3_000)
         proxy.shut()
         let gone = ContinuousClock.now
