@@ -1,4 +1,3 @@
-
 /// The last 32 different errors, for /diagnostic. Any thread; a repeat moves its entry to the end and counts.
 package final class ErrorJournal: Sendable {
     package struct Entry: Sendable, Equatable {

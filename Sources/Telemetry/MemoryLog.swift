@@ -1,4 +1,3 @@
-
 /// The newest lines, for tests.
 package final class MemoryLog: Sendable {
     private static let maximumLines = 10_000

@@ -1,4 +1,3 @@
-
 /// Keeps the number of a metric's series bounded: the largest get a series of their own, the rest are summed as `other`.
 ///
 /// Who has a series keeps it until it is gone from the input: if two changed places at each scrape, `other` would fall,

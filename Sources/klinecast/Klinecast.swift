@@ -10,7 +10,7 @@ struct Klinecast {
         signal(SIGPIPE, SIG_IGN)
         let code = run(Array(CommandLine.arguments.dropFirst()))
         Log.flush()
-        unsafe fflush(nil)
+        fflush(nil)
         // Not `exit`: a consumer that did not close in its time still runs on a thread of the library, and the handlers
         // that `exit` calls would take the ground from under it.
         _exit(code.rawValue)

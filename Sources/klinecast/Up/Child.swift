@@ -27,7 +27,10 @@ final class Child {
         defer { close(output) }
         var words = unsafe ([program] + arguments).map { unsafe strdup($0) } + [nil]
         var variables = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for unsafe text in unsafe words + variables { unsafe free(text) } }
+        defer {
+            for index in unsafe words.indices { unsafe free(words[index]) }
+            for index in unsafe variables.indices { unsafe free(variables[index]) }
+        }
         identifier = unsafe system_shim_spawn(program, &words, &variables, output)
         guard identifier > 0 else {
             throw .failed("\(name): cannot start \(program): \(unsafe String(cString: strerror(errno)))")
