@@ -22,7 +22,7 @@
     /// The consumer's own handle of the record's memory; `nil` for an end of partition.
     package var handle: OpaquePointer?
 
-    package init(
+    @inlinable package init(
         kind: Kind, slot: Int32, offset: Int64, timestamp: Int64, key: UnsafeRawBufferPointer?,
         value: UnsafeRawBufferPointer?, handle: OpaquePointer?
     ) {

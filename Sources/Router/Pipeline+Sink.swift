@@ -18,7 +18,7 @@ extension Pipeline {
         }
         guard sink.isReady, sink.serverRun != serverRun else { return }
         // Another process of the server than the one we filled: its memory may be empty.
-        if !serverRun.isEmpty { interlude.nextChannel = settings.sinks.contains(.last) ? 0 : nil }
+        if !serverRun.isEmpty { restoreLast() }
         serverRun = sink.serverRun
     }
 
@@ -60,6 +60,11 @@ extension Pipeline {
     }
 
     private mutating func fillInterlude() {
+        // A batch that has its SETs behind it and PUBLISHes before it counts, too: those SETs are not sent again.
+        if !window.isEmpty {
+            let batch = unsafe window.oldest
+            unsafe keepLast(&batch.pointee)
+        }
         let prefix = settings.routes.prefix
         var keys: [Int32: String] = [:]
         for slot in interlude.streams {
@@ -224,7 +229,7 @@ extension Pipeline {
         while window.oldestIsDone {
             let batch = unsafe window.oldest
             unsafe acknowledge(&batch.pointee, now)
-            if settings.sinks.contains(.last) { unsafe keepLast(&batch.pointee) }
+            unsafe keepLast(&batch.pointee)
             window.pop()
         }
         snapshot.stalledSince = window.isEmpty ? nil : now
@@ -286,9 +291,14 @@ extension Pipeline {
         snapshot.counters.latencyCount += 1
     }
 
-    /// Copies the payloads of the batch's SETs: they are what Redis holds now.
+    /// Has all last values written again, before the next record.
+    mutating func restoreLast() {
+        if settings.sinks.contains(.last) { interlude.nextChannel = 0 }
+    }
+
+    /// Copies the payloads of the batch's answered SETs: they are what Redis holds, or held.
     private mutating func keepLast(_ batch: inout Batch) {
-        for index in 0..<batch.prologueCommandCount {
+        for index in 0..<min(batch.acknowledgedCommands, batch.prologueCommandCount) {
             let command = unsafe batch.prologueCommands[index]
             let start = batch.start(ofCommand: index)
             let head = unsafe encoder.channels.channels[Int(command.channel)].setHead.count

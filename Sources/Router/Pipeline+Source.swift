@@ -156,14 +156,14 @@ extension Pipeline {
 
     // MARK: Offsets
 
-    /// Notes a partition whose offset has moved. Told to the consumer at most ten times a second: it commits once a second.
+    /// Notes a partition whose offset has moved. Told to the consumer four times a second: it commits once a second.
     @inline(__always) mutating func wantStore(
         _ slot: Int32, _ partition: UnsafeMutablePointer<Partition>, _ now: ContinuousClock.Instant
     ) {
         guard unsafe !partition.pointee.isToStore else { return }
         unsafe partition.pointee.isToStore = true
         toStore.append(slot)
-        if storeAt == nil { storeAt = now + .milliseconds(100) }
+        if storeAt == nil { storeAt = now + .milliseconds(250) }
     }
 
     mutating func store(_ now: ContinuousClock.Instant) {
@@ -189,7 +189,7 @@ extension Pipeline {
         if let restoreAt, now >= restoreAt {
             self.restoreAt = nil
             snapshot.isLastDeferred = false
-            interlude.nextChannel = 0
+            restoreLast()
         }
         let isFull = !canTake && drainDeadline == nil
         if !isFull {

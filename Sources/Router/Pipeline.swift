@@ -32,6 +32,7 @@ import Telemetry
 
     /// Records taken and not yet encoded: `taken[takenNext..<takenCount]`.
     let taken: UnsafeMutablePointer<Record>
+    static var takeLimit: Int { 64 }
     var takenNext = 0
     var takenCount = 0
     /// The source has something, or may have.
@@ -96,7 +97,7 @@ import Telemetry
         window = Window(limits: settings.limits)
         interlude = Interlude(limits: settings.limits)
         poller = Poller(source: source.readiness, control: control.descriptor)
-        unsafe taken = .allocate(capacity: settings.limits.messages)
+        unsafe taken = .allocate(capacity: Self.takeLimit)
         unsafe replies = .allocate(capacity: Self.replyCapacity)
         unsafe handles = .allocate(capacity: settings.limits.messages)
     }
@@ -172,25 +173,23 @@ import Telemetry
     }
 
     /// Takes and encodes one batch at most: it goes out, and events are looked at, before the next is taken.
+    ///
+    /// Records are taken a few at a time: what the library's thread wrote is read while it is in the nearest cache, for
+    /// handing it out and for encoding it.
     private mutating func take() {
-        guard canTake else { return }
-        if takenNext == takenCount {
-            guard sourceIsReady else { return }
-            unsafe takenCount = source.take(into: taken, limit: settings.limits.messages)
-            takenNext = 0
-            sourceIsReady = source.hasMore
-        }
-        if takenNext < takenCount { encode() }
-    }
-
-    private mutating func encode() {
+        guard canTake, sourceIsReady || takenNext < takenCount else { return }
         wallMilliseconds = unixMilliseconds()
         encoder.begin(at: wallMilliseconds)
         let batch = unsafe window.free
         let limits = settings.limits
-        while takenNext < takenCount, unsafe batch.pointee.entryCount < limits.messages,
-            unsafe batch.pointee.bodyCount < limits.bytes
-        {
+        while unsafe batch.pointee.entryCount < limits.messages, unsafe batch.pointee.bodyCount < limits.bytes {
+            if takenNext == takenCount {
+                guard sourceIsReady else { break }
+                unsafe takenCount = source.take(into: taken, limit: Self.takeLimit)
+                takenNext = 0
+                sourceIsReady = source.hasMore
+                if takenCount == 0 { break }
+            }
             unsafe add(taken[takenNext], to: batch)
             takenNext += 1
         }

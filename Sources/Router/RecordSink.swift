@@ -41,7 +41,7 @@ package struct SinkReply: Sendable {
     package var kind: Kind
     package var integer: Int64
 
-    package init(kind: Kind, integer: Int64 = 0) {
+    @inlinable package init(kind: Kind, integer: Int64 = 0) {
         self.kind = kind
         self.integer = integer
     }
