@@ -51,6 +51,9 @@ struct Simulation: ~Copyable {
     /// What became of the records, and what was wrong.
     private final class Ledger {
         var letters: [SourcePartition: Set<Int64>] = [:]
+        /// Partitions that another member owns for a while, and what was published of them meanwhile.
+        var elsewhere: [SourcePartition: Int] = [:]
+        var late: [String: Int] = [:]
         var complaints: [String] = []
     }
 
@@ -60,7 +63,7 @@ struct Simulation: ~Copyable {
         source = SimulatedSource(random: SeededRandom(seed: seed ^ 0xabcd))
         var settings = PipelineSettings(routes: RouteTable(prefix: "p", legacyChannels: seed % 3 == 0))
         settings.sinks = sinks
-        settings.limits = BatchLimits(messages: 8, bytes: 2_000, messageBytes: 400, window: 3)
+        settings.limits = BatchLimits(messages: Self.batchMessages, bytes: 2_000, messageBytes: 400, window: 3)
         pipeline = Pipeline(
             lane: .market, settings: settings, source: source, sink: redis, deadLetters: letters, control: control,
             status: status)
@@ -76,8 +79,10 @@ struct Simulation: ~Copyable {
     mutating func run() {
         source.events.append(.assigning(Array(source.logs.keys)))
         checkStores()
+        watchTheFence()
         for _ in 0..<400 {
             disturb()
+            moveBack()
             turn()
         }
         settle()
@@ -138,12 +143,43 @@ struct Simulation: ~Copyable {
         }
     }
 
-    /// The group takes one partition and gives it back at once: another member in between has done nothing.
+    /// The group takes one partition and gives it back some turns later: another member in between has done nothing.
     private mutating func moveAway(isLost: Bool) {
         let held = source.logs.filter { $0.value.slot != nil }.sorted { $0.key.topic < $1.key.topic }
         guard source.events.isEmpty, let (_, log) = held.randomElement(using: &random) else { return }
         source.events.append(.revoking([log.slot!], isLost: isLost))
-        source.onRevoked = { [source] gone in source.events.append(.assigning(gone)) }
+    }
+
+    /// What was away long enough comes back.
+    private mutating func moveBack() {
+        for (partition, turns) in ledger.elsewhere { ledger.elsewhere[partition] = turns - 1 }
+        let back = ledger.elsewhere.filter { $0.value <= 0 }.map(\.key)
+        guard !back.isEmpty, source.events.isEmpty else { return }
+        for partition in back { ledger.elsewhere[partition] = nil }
+        source.events.append(.assigning(back.sorted { $0.topic < $1.topic }))
+    }
+
+    /// A partition of another member gets nothing more from us but the rest of a batch that was begun.
+    private mutating func watchTheFence() {
+        let turns = Int.random(in: 0...30, using: &random)
+        source.onRevoked = { [ledger] gone in
+            for partition in gone {
+                ledger.elsewhere[partition] = turns
+                ledger.late[Self.channel(partition)] = 0
+            }
+        }
+        redis.onPublish = { [ledger] channel in
+            guard ledger.elsewhere.keys.contains(where: { Self.channel($0) == channel }) else { return }
+            ledger.late[channel, default: 0] += 1
+            if ledger.late[channel]! > Self.batchMessages {
+                ledger.complaints.append("\(channel): published though another member owns it")
+            }
+        }
+    }
+
+    private static let batchMessages = 8
+    private static func channel(_ partition: SourcePartition) -> String {
+        RouteTable(prefix: "p").route(partition.topic)!.channels[0]
     }
 
     private mutating func settle() {
@@ -152,6 +188,7 @@ struct Simulation: ~Copyable {
         redis.isBusy = false
         for _ in 0..<400 {
             writeLetters()
+            moveBack()
             turn()
             now += .milliseconds(200)
         }
@@ -163,7 +200,7 @@ struct Simulation: ~Copyable {
     private func checkStores() {
         source.onStore = { [redis, ledger, unowned source] partition, offset in
             let log = source.logs[partition]!
-            let channel = RouteTable(prefix: "p").route(partition.topic)!.channels[0]
+            let channel = Self.channel(partition)
             let published = Set(redis.publications.filter { $0.channel == channel }.map { Self.offset($0.payload) })
             for done in log.stored..<offset
             where !published.contains(done) && ledger.letters[partition]?.contains(done) != true {

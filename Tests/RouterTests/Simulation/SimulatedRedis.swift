@@ -19,6 +19,8 @@
     /// A script runs: every command is refused until the connection ends.
     var isBusy = false
     private(set) var mistakes: [String] = []
+    /// Told of each PUBLISH as it is done.
+    var onPublish: (_ channel: String) -> Void = { _ in }
 
     private var received: [UInt8] = []
     private var pending: [Reply] = []
@@ -181,6 +183,7 @@
         case "PUBLISH" where forbidden.contains(arguments[1]): pending.append(.error("NOPERM no channel"))
         case "PUBLISH":
             publications.append(Publication(channel: arguments[1], payload: arguments[2]))
+            onPublish(arguments[1])
             pending.append(.integer(1))
         case "SET":
             values[arguments[1]] = arguments[2]
