@@ -11,6 +11,11 @@ KLINECAST ?= .build/release/klinecast
 FILTER ?=
 # Suites without librdkafka's threads, at whose start the thread sanitizer gives up.
 TSAN_SUITES ?= MarketDataTests|TelemetryTests|ConfigurationTests|RouterTests
+# Most tests start servers and programs: more of them at once than this starve each other on two cores. `swift test` can't
+# limit that, so the bundle, which is a program on Linux, is run by itself.
+TESTS_AT_ONCE ?= 3
+run_tests = $(1)/debug/klinecastPackageTests.xctest --testing-library swift-testing \
+    --experimental-maximum-parallelization-width $(TESTS_AT_ONCE) $(if $(FILTER),--filter '$(FILTER)')
 OUR_SWIFT = Package.swift Sources Tests docs/contracts/examples $(wildcard Benchmarks Fuzz)
 
 .PHONY: help
@@ -39,7 +44,7 @@ test: ## all tests; the suite on a real Kafka needs KAFKA_HOME
 	@[ -n "$${KAFKA_HOME:-}" ] || Scripts/notice 'KAFKA_HOME is not set: the tests on a real Kafka are SKIPPED.' \
 	    'Unpack Apache Kafka 4 and run: make test KAFKA_HOME=/path/to/kafka'
 	@$(MAKE) gate
-	@$(SWIFT) test --skip-build $(if $(FILTER),--filter '$(FILTER)')
+	@$(call run_tests,.build)
 
 .PHONY: gate
 gate: ## fail on the first allocation of the hot path in steady state
@@ -65,7 +70,7 @@ tsan: ## state machines and codecs under the thread sanitizer
 asan: ## all tests under the address sanitizer
 	@Scripts/deps test
 	@Scripts/quietly $(SWIFT) build --build-tests --sanitize address --scratch-path .build-asan
-	@$(SWIFT) test --skip-build --sanitize address --scratch-path .build-asan $(if $(FILTER),--filter '$(FILTER)')
+	@$(call run_tests,.build-asan)
 
 ifneq ($(wildcard Benchmarks/run),)
 .PHONY: bench

@@ -44,7 +44,7 @@ final class FuzzedEnvelope {
     private static let limits = BatchLimits(messages: 4, bytes: 64 << 10, messageBytes: 1 << 16, window: 1)
     private var encoder: BatchEncoder
     private var batch = Batch(limits: limits)
-    private var partitions = PartitionTable()
+    private var partitions = PartitionTable(after: 0)
 
     private init() {
         let routes = RouteTable(prefix: "p")

@@ -196,7 +196,9 @@ import Telemetry
         defer { unsafe rd_kafka_message_destroy(message) }
         let text = unsafe rd_kafka_message_errstr(message).map { unsafe String(cString: $0) }
         let failure = unsafe KafkaFailure(message.pointee.err, text)
-        let isOurs = unsafe slots.slot(of: message.pointee.rkt, message.pointee.partition) >= 0
+        // An error of the whole client, a session that timed out for example, has no topic to ask for its name.
+        let hasTopic = unsafe message.pointee.rkt != nil
+        let isOurs = unsafe hasTopic && slots.slot(of: message.pointee.rkt, message.pointee.partition) >= 0
         if !isOurs, unsafe message.pointee.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART {
             // Said once for each name or pattern. The library goes on looking, and does not even join the group while
             // nothing at all matches.

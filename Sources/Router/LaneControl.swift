@@ -35,7 +35,14 @@ package final class LaneControl: Sendable {
         system_shim_eventfd_signal(descriptor)
     }
 
-    var requestedStop: Stop { Stop(rawValue: stopRequest.load(ordering: .relaxed)) ?? .now }
+    package var requestedStop: Stop { Stop(rawValue: stopRequest.load(ordering: .relaxed)) ?? .now }
+
+    /// Waits until a stop is requested, at most so long; whether it is.
+    package func waitForStop(milliseconds: Int32) -> Bool {
+        var watched = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        if requestedStop == .none { _ = unsafe poll(&watched, 1, milliseconds) }
+        return requestedStop != .none
+    }
 
     func takeResults() -> [DeadLetterResult] {
         system_shim_eventfd_drain(descriptor)

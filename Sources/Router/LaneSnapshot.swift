@@ -27,7 +27,9 @@ package struct LaneSnapshot: Sendable {
     package var lastCacheUnkept = 0
     /// When the lane's loop last came round.
     package var beat = ContinuousClock.now
-    /// Why the lane ended by itself.
+    /// The newest epoch of a partition, for a pipeline that takes this one's place.
+    package var lastEpoch: UInt32 = 0
+    /// Why the consumer was of no use any more; the lane begins anew with another one.
     package var fatal: String?
 
     package enum Phase: String, Sendable { case starting, running, draining, stopped }

@@ -19,13 +19,4 @@ package final class LaneStatus: Sendable {
     func note(_ code: String, _ sentence: String) {
         journal.record(code: code, "lane \(lane.rawValue): \(sentence)")
     }
-
-    /// The lane could not begin.
-    package func fail(_ sentence: String) {
-        note("lane", sentence)
-        newest.withLock { snapshot in
-            snapshot.phase = .stopped
-            snapshot.fatal = sentence
-        }
-    }
 }

@@ -2,9 +2,16 @@
 @safe struct PartitionTable: ~Copyable {
     /// One allocation a partition: a pointer to one stays valid while others come and go.
     private var slots: [UnsafeMutablePointer<Partition>?] = unsafe []
-    private var epoch: UInt32 = 0
+    private var epoch: UInt32
+    /// Numbers up to this one are an earlier pipeline's of the same lane.
+    let firstEpoch: UInt32
     /// Slots in use, for the cold side.
     private(set) var owned: Set<Int32> = []
+
+    init(after epoch: UInt32) {
+        self.epoch = epoch
+        firstEpoch = epoch
+    }
 
     deinit {
         for slot in owned {
@@ -28,6 +35,9 @@
         epoch &+= 1
         return epoch
     }
+
+    /// The newest number given out.
+    var lastEpoch: UInt32 { epoch }
 
     mutating func insert(_ partition: Partition, at slot: Int32) {
         precondition(slot >= 0, "a source numbers its slots from 0")

@@ -50,6 +50,7 @@ extension Pipeline {
 
     /// The letter takes no memory any more, whosever its partition is by now.
     private mutating func countWritten(_ ticket: DeadLetterTicket) {
+        guard ticket.epoch > partitions.firstEpoch else { return }
         unwritten -= 1
         unwrittenBytes -= ticket.byteCount
         snapshot.counters.deadLettersWritten += 1

@@ -26,7 +26,7 @@ import Telemetry
     var encoder: BatchEncoder
     var window: Window
     var interlude: Interlude
-    var partitions = PartitionTable()
+    var partitions: PartitionTable
     var poller: Poller
     var snapshot = LaneSnapshot()
 
@@ -79,9 +79,10 @@ import Telemetry
     /// The wall clock less the monotonic one is read once a batch: `received_at` is the time of taking.
     var wallMilliseconds: Int64 = 0
 
+    /// - Parameter earlier: what the lane's pipeline before this one said last; counts go on from there.
     package init(
         lane: Lane, settings: PipelineSettings, source: Source, sink: Sink, deadLetters: any DeadLetterSink,
-        control: LaneControl, status: LaneStatus
+        control: LaneControl, status: LaneStatus, after earlier: LaneSnapshot? = nil
     ) {
         self.lane = lane
         self.settings = settings
@@ -95,6 +96,8 @@ import Telemetry
             channels: ChannelTable(
                 prefix: settings.routes.prefix, sharded: settings.sharded, keptLimit: settings.lastCacheBytes))
         window = Window(limits: settings.limits)
+        partitions = PartitionTable(after: earlier?.lastEpoch ?? 0)
+        snapshot.counters = earlier?.counters ?? LaneCounters()
         interlude = Interlude(limits: settings.limits)
         poller = Poller(source: source.readiness, control: control.descriptor)
         unsafe taken = .allocate(capacity: Self.takeLimit)
@@ -292,6 +295,7 @@ import Telemetry
             window.pop()
         }
         snapshot.phase = .stopped
+        snapshot.lastEpoch = partitions.lastEpoch
         snapshot.isJoined = false
         snapshot.isSinkReady = false
         status.publish(snapshot)

@@ -30,7 +30,6 @@ package struct RouterHealth: Equatable, Sendable {
             }
             unready += Self.unready(snapshot, name, now)
             degraded += Self.degraded(snapshot, name)
-            if let fatal = snapshot.fatal { unhealthy.append("lane \(name): ended: \(fatal)") }
             if let since = snapshot.stalledSince, now - since > Self.progressLimit {
                 unhealthy.append(
                     "lane \(name): \(snapshot.recordsInWindow) records wait, and Redis has answered for none in "
@@ -49,7 +48,9 @@ package struct RouterHealth: Equatable, Sendable {
 
     private static func unready(_ snapshot: LaneSnapshot, _ name: String, _ now: ContinuousClock.Instant) -> [String] {
         var reasons: [String] = []
-        if !snapshot.isJoined {
+        if let fatal = snapshot.fatal {
+            reasons.append("lane \(name): begins anew with another consumer: \(fatal)")
+        } else if !snapshot.isJoined {
             reasons.append("lane \(name): not in its Kafka group: \(snapshot.sourceFailure ?? "joining")")
         }
         if !snapshot.isSinkReady {

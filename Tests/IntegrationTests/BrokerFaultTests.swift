@@ -20,11 +20,17 @@ struct BrokerFaultTests {
             }
         }
         func recovery(_ what: String) throws {
-            try eventually("\(what): healthy, and no partition behind", within: .seconds(60)) {
-                look()
-                let partitions = router.partitions
-                return router.health == "healthy" && partitions.count == corner.places.count
-                    && partitions.values.allSatisfy { ($0.lag ?? .max) < 2000 }
+            var seen = ""
+            do {
+                try eventually("\(what): healthy, and no partition behind", within: .seconds(90)) {
+                    look()
+                    let partitions = router.partitions
+                    seen = "\(router.reasons), lags \(partitions.values.map { $0.lag ?? -1 })"
+                    return router.health == "healthy" && partitions.count == corner.places.count
+                        && partitions.values.allSatisfy { ($0.lag ?? .max) < 2000 }
+                }
+            } catch {
+                throw NeverHappened(description: "\(error); last seen: \(seen)\n\(router.process.text.suffix(20_000))")
             }
         }
         try progress("before")

@@ -32,20 +32,24 @@ struct RedisLaneTests {
         _ = try arrival(of: 0)
         var waits: [Duration] = []
         let begin = ContinuousClock.now
+        // Only what was sent while candles waited counts: how long they wait is the machine's affair.
         for number in 1...100 {
             let sent = ContinuousClock.now
             try orders.produce("orders", number..<number + 1, value: order)
-            waits.append(try arrival(of: number) - sent)
+            let wait = try arrival(of: number) - sent
+            guard router.stat("messages_routed") < backlog else { break }
+            waits.append(wait)
         }
-        let routedDuring = router.stat("messages_routed")
-        try #require(routedDuring < backlog, "the backlog was still there after the last order")
-        try eventually("the backlog is done", within: .seconds(100)) { router.stat("messages_routed") >= backlog + 101 }
+        try #require(waits.count >= 10, "orders were sent while candles waited")
+        try eventually("the backlog is done", within: .seconds(100)) { router.stat("messages_routed") >= backlog }
         let drain = ContinuousClock.now - begin
         let sorted = waits.sorted()
-        let (median, worst) = (sorted[50], sorted[99])
-        print("orders while \(backlog) candles wait: p50 \(median), p90 \(sorted[90]), max \(worst); backlog \(drain)")
+        let (median, late, worst) = (sorted[sorted.count / 2], sorted[sorted.count * 9 / 10], sorted[sorted.count - 1])
+        print(
+            "\(waits.count) orders while \(backlog) candles wait: p50 \(median), p90 \(late), max \(worst); backlog \(drain)"
+        )
         #expect(median < .milliseconds(100))
-        #expect(sorted[90] < .milliseconds(100))
+        #expect(late < .milliseconds(100))
         // Two cores that several builds share may take a thread's turn away once; what a shared lane would cost is seconds.
         #expect(worst < max(.milliseconds(100), drain / 4))
     }

@@ -7,7 +7,7 @@ import Testing
 struct EncoderBench: ~Copyable {
     static let limits = BatchLimits(messages: 16, bytes: 64 << 10, messageBytes: 4096, window: 1)
     private var encoder: BatchEncoder
-    private var partitions = PartitionTable()
+    private var partitions = PartitionTable(after: 0)
     private let generation: Int64
 
     init(

@@ -69,17 +69,11 @@ final class RouterService: Sendable {
         for lane in lanes { lane.control.stop(stop) }
     }
 
-    /// Waits for the lanes' end, then ends the rest; why a lane ended by itself, if one did.
-    func waitForEnd() -> String? {
-        var fatal: String?
-        for lane in lanes {
-            fatal = lane.waitForEnd() ?? fatal
-            // One lane alone is no router.
-            if fatal != nil { stop(.drain) }
-        }
+    /// Waits for the lanes' end, which a stop brings, then ends the rest.
+    func waitForEnd() {
+        for lane in lanes { lane.waitForEnd() }
         deadLetters.stop()
         server.stop()
-        return fatal
     }
 }
 
@@ -133,28 +127,34 @@ final class LaneThread: Sendable {
         if let problem = problem.withLock({ $0 }) { throw problem }
     }
 
+    /// A consumer that failed for good (its membership was given to another, say) is of no use any more, but the lane is: it
+    /// begins anew with another one, from the last commit.
     private func run() {
-        let source: KafkaSource
-        do {
-            source = KafkaSource(try consumer.make())
-        } catch {
-            problem.withLock { $0 = error }
-            begun.signal()
-            return
-        }
-        let sink = RedisSink(redis)
-        var pipeline = Pipeline(
-            lane: status.lane, settings: settings, source: source, sink: sink, deadLetters: deadLetters,
-            control: control, status: status)
-        begun.signal()
-        pipeline.run()
-        sink.close()
-        source.close()
+        var earlier: LaneSnapshot?
+        repeat {
+            do {
+                let source = KafkaSource(try consumer.make())
+                let sink = RedisSink(redis)
+                var pipeline = Pipeline(
+                    lane: status.lane, settings: settings, source: source, sink: sink, deadLetters: deadLetters,
+                    control: control, status: status, after: earlier)
+                if earlier == nil { begun.signal() }
+                pipeline.run()
+                sink.close()
+                source.close()
+            } catch {
+                // Only the first one can be refused: the settings stay as they are.
+                problem.withLock { $0 = error }
+                begun.signal()
+                return
+            }
+            earlier = status.snapshot
+            if let fatal = earlier?.fatal {
+                Log.error(
+                    "Lane begins anew", ["lane": status.lane.rawValue, "reason": fatal], per: status.lane.rawValue)
+            }
+        } while earlier?.fatal != nil && !control.waitForStop(milliseconds: 1_000)
     }
 
-    /// Why the lane ended by itself; `nil` after a stop.
-    func waitForEnd() -> String? {
-        ended.wait()
-        return status.snapshot.fatal
-    }
+    func waitForEnd() { ended.wait() }
 }

@@ -25,7 +25,7 @@ final class KafkaCorner {
         let name = "k" + String(UInt32.random(in: 1 << 28 ... .max), radix: 36)
         self.name = name
         redis = try RedisServer { $0.further = [["client-output-buffer-limit", "pubsub", "0", "0", "0"]] }
-        recorder = try KafkaRecorder(port: redis.port)
+        recorder = try KafkaRecorder(port: redis.port, channelsWith: name)
         admin = try Admin(settings: KafkaSettings(brokers: kafka.bootstrap))
         self.topics = (0..<topics + spare).map { "market.data.\(name)\($0).1m" }
         let created = self.topics[..<topics]

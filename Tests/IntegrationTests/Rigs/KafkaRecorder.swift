@@ -12,8 +12,8 @@ struct HeardMessage: Sendable {
     let timestamp: Int64
 }
 
-/// Subscribes to every channel of a Redis and forgets nothing: each PUBLISH with its moment, in order. The server must
-/// not limit a subscriber's buffer.
+/// Subscribes to the channels of a Redis that hold a test's name, and forgets nothing: each PUBLISH with its moment, in
+/// order. Not to all: the trade topics of a shared Kafka are everybody's. The server must not limit a subscriber's buffer.
 final class KafkaRecorder: Sendable {
     private struct Raw {
         let arrival: ContinuousClock.Instant
@@ -30,11 +30,11 @@ final class KafkaRecorder: Sendable {
     private let storage = Storage()
     private let decoded = Mutex<[HeardMessage]>([])
 
-    init(port: UInt16) throws {
+    init(port: UInt16, channelsWith name: String) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let answer = unsafe LocalSocket.withAddress(port) { unsafe connect(descriptor, $0, $1) }
         guard answer == 0 else { throw NeverHappened(description: "connected to Redis on \(port)") }
-        let command = Array("PSUBSCRIBE *\r\n".utf8)
+        let command = Array("PSUBSCRIBE *\(name)*\r\n".utf8)
         _ = unsafe send(descriptor, command, command.count, 0)
         self.descriptor = descriptor
         let storage = storage
