@@ -16,7 +16,9 @@ struct RedisLaneTests {
         let subscriber = try Subscriber(redis, ["roottrading:trade:order"])
         defer { subscriber.end() }
         // START as of now for a group of its own would skip the backlog: only the trade lane's new records count here.
-        let router = try rig.router(redis.url)
+        // Candles are fetched in small pieces, or a fast machine is done with them before the first order is on its way.
+        let router = try rig.router(
+            redis.url, ["KAFKA_PROPERTIES": "fetch.message.max.bytes=4096,queued.min.messages=500"])
         let orders = try Messages(kafka: rig.kafka, linger: .zero)
         func arrival(of number: Int) throws -> ContinuousClock.Instant {
             let mark = Array("\"run\":\"\(rig.symbol)\",\"n\":\(number),".utf8)

@@ -82,7 +82,7 @@ struct GroupTests {
         first.close()
     }
 
-    @Test func aStaticMemberComesBackToItsPartitionsWithoutARebalanceOfOthers() throws {
+    @Test func aStaticMemberComesBackToItsPartitionsAndTheOthersKeepTheirs() throws {
         let kafka = try KafkaCluster.shared()
         let topic = unique("static")
         let group = unique("g")
@@ -93,12 +93,14 @@ struct GroupTests {
             kafka.settings, group: group, topics: [topic], instanceID: "b", sessionTimeout: .seconds(30))
         try turn([stays, leaves], "they share") { stays.owns.count == 2 && leaves.owns.count == 2 }
         let owned = leaves.owns
-        let history = stays.history
+        // What moved; the end of the first rebalance, which gives nobody anything, may still be to come.
+        func moves() -> [String] { stays.history.filter { $0 != "+0" } }
+        let before = moves()
         leaves.close()
         let back = try ConsumerDriver(
             kafka.settings, group: group, topics: [topic], instanceID: "b", sessionTimeout: .seconds(30))
         try turn([stays, back], "it is back") { back.owns == owned }
-        #expect(stays.history == history)
+        #expect(moves() == before)
         stays.close()
         back.close()
     }
