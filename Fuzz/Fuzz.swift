@@ -58,7 +58,7 @@ final class FuzzedEnvelope {
             Partition(
                 source: source, isMarketData: true, isTrade: false, channels: (place, -1),
                 templates: PartitionTemplates(source: source, route: route, streamKey: "p:stream:x", streamMaximum: 0),
-                epoch: 1, progress: PartitionProgress(position: 0), previous: Partition.unknown, position: 0,
+                epoch: 1, progress: PartitionProgress(position: 0), previous: Partition.unknown,
                 generation: .known(1)),
             at: 0)
     }

@@ -18,8 +18,6 @@ import MarketData
     static let unknown = Int64.min
     /// Where the log ended when the consumer last came to its end; -1 before that.
     var end: Int64 = -1
-    /// Offset of the first record to come, as assigned.
-    let position: Int64
     /// The timestamp of the last record that was answered, in ms; -1 before the first.
     var lastTimestamp: Int64 = -1
     /// Records taken and not yet answered.

@@ -107,7 +107,7 @@ extension Pipeline {
                     streamKey: Sinks.streamKey(prefix: settings.routes.prefix, source: assigned.source),
                     streamMaximum: settings.streamMaximum),
                 epoch: partitions.nextEpoch(), progress: PartitionProgress(position: assigned.position),
-                previous: assigned.previous ?? Partition.unknown, position: assigned.position,
+                previous: assigned.previous ?? Partition.unknown,
                 generation: hasStream ? .unread : .known(1)),
             at: assigned.slot)
         if hasStream { interlude.streams.append(assigned.slot) }

@@ -28,7 +28,6 @@ struct EncoderBench: ~Copyable {
                     source: source, route: route, streamKey: Sinks.streamKey(prefix: routes.prefix, source: source),
                     streamMaximum: 10_000),
                 epoch: 1, progress: PartitionProgress(position: 0), previous: previous ?? Partition.unknown,
-                position: 0,
                 generation: .known(generation)),
             at: 0)
     }
