@@ -38,31 +38,42 @@ let package = Package(
         shim("CMicrohttpdShim", libraries: ["microhttpd"]),
         shim("CYamlShim", libraries: ["yaml"]),
         shim("CSimdjsonShim", libraries: ["simdjson", "stdc++"]),
+        shim("CSQLiteShim", libraries: ["sqlite3"]),
+        shim("CPostgresShim", libraries: ["pq"]),
+        shim("CZlibShim", libraries: ["z"]),
 
         // What everything may use.
         module("MarketData"),
         module("Telemetry", ["CSystemShim", "MarketData"]),
         module("Configuration", ["CYamlShim", "MarketData"]),
+        module("Records", ["CSystemShim", "Telemetry"]),
 
         // Bridges: Swift owners of the C handles.
-        module("Kafka", ["CKafkaShim", "CSystemShim", "Configuration", "MarketData", "Telemetry"]),
+        module("Kafka", ["CKafkaShim", "CSystemShim", "Configuration", "Records", "Telemetry"]),
         module("Redis", ["CHiredisShim", "COpenSSLShim", "CSystemShim", "Configuration", "Telemetry"]),
         module("HTTP", ["CMicrohttpdShim", "Telemetry"]),
+        module("SQLite", ["CSQLiteShim", "Telemetry"]),
+        module("Postgres", ["CPostgresShim", "Configuration", "Telemetry"]),
 
         // The pipelines.
-        module("Router", ["CSimdjsonShim", "CSystemShim", "MarketData", "Telemetry"]),
+        module("Router", ["CSimdjsonShim", "CSystemShim", "MarketData", "Records", "Telemetry"]),
+        module("Persister", ["CSimdjsonShim", "CSystemShim", "CZlibShim", "MarketData", "Records", "Telemetry"]),
+
+        // The tables: what the persister writes and the commands read, in either database.
+        module("Storage", ["Configuration", "MarketData", "Persister", "Postgres", "Records", "SQLite", "Telemetry"]),
 
         .executableTarget(
             name: "klinecast",
             dependencies: [
-                "Configuration", "HTTP", "Kafka", "MarketData", "Redis", "Router", "Telemetry", "CSystemShim",
+                "Configuration", "HTTP", "Kafka", "MarketData", "Persister", "Records", "Redis", "Router", "Storage",
+                "Telemetry", "CSystemShim",
             ],
             swiftSettings: strict),
 
         // Fails on the first allocation of the hot path in steady state.
         .target(name: "CAllocationCounter"),
         .executableTarget(
-            name: "AllocationGate", dependencies: ["CAllocationCounter", "MarketData", "Router"],
+            name: "AllocationGate", dependencies: ["CAllocationCounter", "MarketData", "Records", "Router"],
             path: "Benchmarks/AllocationGate", swiftSettings: strict),
 
         // Real servers and other rigs that the tests share.
@@ -71,13 +82,18 @@ let package = Package(
         tests("MarketDataTests", ["MarketData"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("ConfigurationTests", ["Configuration"]),
-        tests("KafkaTests", ["Configuration", "Kafka", "MarketData"]),
+        tests("KafkaTests", ["Configuration", "Kafka", "Records"]),
         tests("RedisTests", ["Configuration", "Redis"]),
         tests("HTTPTests", ["HTTP", "Telemetry"]),
-        tests("RouterTests", ["Router", "MarketData"]),
-        tests("CommandTests", ["klinecast"]),
+        tests("RouterTests", ["Router", "MarketData", "Records"]),
+        tests("SQLiteTests", ["SQLite"]),
+        tests("PostgresTests", ["Postgres", "Configuration"]),
+        tests("PersisterTests", ["Persister", "MarketData", "Records"]),
+        tests(
+            "StorageTests", ["Storage", "Persister", "MarketData", "Records", "Configuration", "SQLite", "Postgres"]),
+        tests("CommandTests", ["Records", "klinecast"]),
         tests("PackagingTests", []),
-        tests("IntegrationTests", ["Kafka", "Redis", "MarketData", "klinecast"]),
+        tests("IntegrationTests", ["Kafka", "Redis", "MarketData", "Records", "Storage", "klinecast"]),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
@@ -87,7 +103,7 @@ let package = Package(
 if Context.environment["KLINECAST_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["MarketData", "Router"], path: "Fuzz", exclude: ["corpus"],
+            name: "Fuzz", dependencies: ["MarketData", "Records", "Router"], path: "Fuzz", exclude: ["corpus"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer,address"])],
             // gold stumbles over the fuzzer's objects.
             linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]))

@@ -1,5 +1,6 @@
 import Glibc
 import MarketData
+import Records
 
 @testable import Router
 

@@ -1,6 +1,7 @@
 import CAllocationCounter
 import Glibc
 import MarketData
+import Records
 import Router
 
 /// Fails on the first allocation of the hot path in steady state: a lane's turns, from taken records over encoded commands
@@ -32,7 +33,7 @@ struct AllocationGate {
         let status = LaneStatus(lane: .market)
         var pipeline = Pipeline(
             lane: .market, settings: settings, source: source, sink: ObedientSink(), deadLetters: NoDeadLetters(),
-            control: LaneControl(), status: status)
+            control: PipelineControl(), status: status)
         var now = ContinuousClock.now
         // Warm: assignment, the first snapshot, arrays at their size. Then turns within one snapshot's interval, since a
         // snapshot is made for other threads a few times a second and does allocate.
@@ -54,7 +55,7 @@ struct AllocationGate {
 }
 
 final class NoDeadLetters: DeadLetterSink {
-    func submit(_ letter: DeadLetter, resultTo control: LaneControl) {
+    func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         preconditionFailure("every record here is good")
     }
 }

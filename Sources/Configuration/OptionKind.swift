@@ -18,6 +18,7 @@ package enum OptionKind: Sendable, Equatable {
     case addresses
     case secret
     case redisURL
+    case databaseURL
     case start
     case map
     case routes
@@ -41,6 +42,7 @@ package enum OptionKind: Sendable, Equatable {
         case .addresses: "list of host:port"
         case .secret: "secret"
         case .redisURL: "redis://, rediss:// or unix:// URL"
+        case .databaseURL: "sqlite: or postgresql:// URL"
         case .start: "duration, earliest or a time"
         case .map: "map"
         case .routes: "list of rules"
@@ -60,6 +62,7 @@ package enum OptionKind: Sendable, Equatable {
         case .address: .address(try Address(parsing: text))
         case .secret: .secret(Secret(text))
         case .redisURL: .redisURL(try RedisURL(parsing: text))
+        case .databaseURL: .databaseURL(try DatabaseURL(parsing: text))
         case .start: .start(try StartPosition(parsing: text))
         case .map: .map(try Self.map(text))
         case .routes: throw ValueFault("is a list of rules, which only the configuration file can hold")
@@ -86,9 +89,8 @@ package enum OptionKind: Sendable, Equatable {
             var addresses: [Address] = []
             for item in items { addresses.append(try Address(parsing: item)) }
             return .addresses(addresses)
-        case .boolean, .integer, .duration, .byteCount, .text, .path, .choice, .address, .secret, .redisURL, .start,
-            .map,
-            .routes:
+        case .boolean, .integer, .duration, .byteCount, .text, .path, .choice, .address, .secret, .redisURL,
+            .databaseURL, .start, .map, .routes:
             throw ValueFault("must be one value (\(shape)), not a list")
         }
     }
@@ -114,7 +116,7 @@ package enum OptionKind: Sendable, Equatable {
 
     private static func duration(_ text: String, in range: ClosedRange<Duration>) throws(ValueFault) -> Duration {
         guard let duration = Duration(parsing: text) else {
-            throw ValueFault("must be a number with a unit of ms, s, m, h or d, like 60s", got: text)
+            throw ValueFault("must be a number with a unit of ms, s, m, h, d, w or y, like 60s", got: text)
         }
         guard range.contains(duration) else {
             throw ValueFault("must be \(range.lowerBound.text)…\(range.upperBound.text)", got: text)

@@ -11,6 +11,7 @@ package enum OptionValue: Sendable, Equatable {
     case addresses([Address])
     case secret(Secret)
     case redisURL(RedisURL)
+    case databaseURL(DatabaseURL)
     case start(StartPosition)
     case map([String: String])
     case routes([RouteRule])
@@ -28,6 +29,7 @@ package enum OptionValue: Sendable, Equatable {
         case .addresses(let addresses): addresses.map(\.description).joined(separator: ",")
         case .secret: Secret.mask
         case .redisURL(let url): url.description
+        case .databaseURL(let url): url.description
         case .start(let start): start.description
         case .map(let map):
             map.sorted { $0.key < $1.key }

@@ -4,6 +4,8 @@ package enum Options {
         OptionSection(name: "kafka", sentence: "Where the candles come from."),
         OptionSection(name: "redis", sentence: "Where they go."),
         OptionSection(name: "router", sentence: "Which topic goes to which channel, and how."),
+        OptionSection(name: "database", sentence: "Where the rows are kept."),
+        OptionSection(name: "persister", sentence: "How records become rows."),
         OptionSection(name: "feed", sentence: "Candles from CSV files to Kafka."),
         OptionSection(name: "up", sentence: "Everything on one machine."),
         OptionSection(name: "broker", sentence: "The embedded Kafka, for trying and testing."),
@@ -13,7 +15,7 @@ package enum Options {
         OptionSection(name: "log", sentence: "Talk on standard error, or in a file."),
     ]
 
-    package static let all: [Option] = kafka + redis + router + others
+    package static let all: [Option] = kafka + redis + router + database + others
 
     private static let kafka: [Option] = [
         Option(
@@ -146,6 +148,41 @@ package enum Options {
         Option(
             "router.routes", .routes,
             "Rules before the built-in ones: match (regular expression), channel (template), lane, data_type."),
+    ]
+
+    private static let database: [Option] = [
+        Option(
+            "database.url", .databaseURL, default: "sqlite:klinecast.db", environment: ["DATABASE_URL"],
+            flag: "database-url",
+            "sqlite:<path>, a relative one below the state folder, or postgresql://[user[:password]@]host[:port]/database."
+        ),
+        Option(
+            "database.batch_rows", .integer(1...65_536), default: "16384", environment: ["DATABASE_BATCH_ROWS"],
+            flag: "database-batch-rows",
+            "Candles written in one transaction at most. With thousands of symbols more is faster."),
+        Option(
+            "database.batch_bytes", .byteCount(65_536...67_108_864), default: "4MB",
+            environment: ["DATABASE_BATCH_BYTES"], flag: "database-batch-bytes",
+            "Bytes of the candles in one transaction at most."),
+        Option(
+            "database.batch_time", .duration(.zero ... .seconds(60)), default: "200ms",
+            environment: ["DATABASE_BATCH_TIME"], flag: "database-batch-time",
+            "How long the first record of a batch waits for others."),
+        Option(
+            "database.statement_timeout", .duration(.seconds(1) ... .seconds(3_600)), default: "60s",
+            environment: ["DATABASE_STATEMENT_TIMEOUT"], flag: "database-statement-timeout",
+            "A PostgreSQL that has not answered a statement within this is given up, and connected to anew."),
+        Option(
+            "database.retention", .duration(.seconds(86_400) ... .seconds(100 * 365 * 86_400)),
+            environment: ["RETENTION"], flag: "retention",
+            "Candles that opened longer ago are removed, like 2y; without it all are kept."),
+        Option(
+            "persister.address", .address, default: "127.0.0.1:5005", environment: ["PERSISTER_ADDR"],
+            flag: "persister-addr", "Where the HTTP of a persister that runs alone listens."),
+        Option(
+            "persister.message_max_bytes", .byteCount(1_024...67_108_864), default: "1MB",
+            environment: ["PERSISTER_MESSAGE_MAX_BYTES"], flag: "persister-message-max-bytes",
+            "A larger message is a dead letter."),
     ]
 
     private static let others: [Option] = [

@@ -118,7 +118,7 @@ extension StringProtocol {
     fileprivate var isDigits: Bool { !isEmpty && allSatisfy { $0.isASCII && $0.isNumber } }
 
     /// An address that is cut at the wrong place may hold a password's part before an @.
-    fileprivate var behindTheLastAt: String {
+    var behindTheLastAt: String {
         String(lastIndex(of: "@").map { self[index(after: $0)...] } ?? self[...])
     }
 

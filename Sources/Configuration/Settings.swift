@@ -54,6 +54,8 @@ package struct Settings: Sendable {
     package var kafka: KafkaSettings { KafkaSettings(settings: self) }
     package var redis: RedisSettings { RedisSettings(settings: self) }
     package var router: RouterSettings { RouterSettings(settings: self) }
+    package var database: DatabaseSettings { DatabaseSettings(settings: self) }
+    package var persister: PersisterSettings { PersisterSettings(settings: self) }
     package var feed: FeedSettings { FeedSettings(settings: self) }
     package var up: UpSettings { UpSettings(settings: self) }
     package var broker: BrokerSettings { BrokerSettings(settings: self) }
@@ -79,6 +81,13 @@ extension Settings {
     }
     func duration(_ name: String) -> Duration {
         if case .duration(let it) = entry(name).value { it } else { misfit(name) }
+    }
+    func optionalDuration(_ name: String) -> Duration? {
+        switch entry(name).value {
+        case .duration(let it): it
+        case .unset: nil
+        default: misfit(name)
+        }
     }
     func text(_ name: String) -> String {
         if case .text(let it) = entry(name).value { it } else { misfit(name) }

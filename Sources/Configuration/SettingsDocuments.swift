@@ -34,7 +34,7 @@ package enum SettingsDocuments {
         case .map: " {}"
         case .routes: " []"
         case .boolean, .integer, .duration, .byteCount, .text, .path, .choice, .choices, .list, .symbols, .address,
-            .addresses, .secret, .redisURL, .start:
+            .addresses, .secret, .redisURL, .databaseURL, .start:
             option.defaultText.map { " \($0)" } ?? ""
         }
     }

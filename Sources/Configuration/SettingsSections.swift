@@ -123,3 +123,29 @@ package struct LogSettings: Sendable {
     package var format: String { settings.text("log.format") }
     package var file: String? { settings.optionalText("log.file") }
 }
+
+package struct DatabaseSettings: Sendable {
+    let settings: Settings
+
+    /// With a SQLite path that is below the state folder where it was relative.
+    package var url: DatabaseURL {
+        guard case .databaseURL(let url) = settings.entry("database.url").value else {
+            settings.misfit("database.url")
+        }
+        guard case .sqlite(let path) = url, !path.hasPrefix("/") else { return url }
+        return .sqlite(path: "\(settings.process.stateFolder)/\(path)")
+    }
+    package var batchRows: Int { settings.integer("database.batch_rows") }
+    package var batchBytes: Int { settings.integer("database.batch_bytes") }
+    package var batchTime: Duration { settings.duration("database.batch_time") }
+    package var statementTimeout: Duration { settings.duration("database.statement_timeout") }
+    /// `nil` keeps all.
+    package var retention: Duration? { settings.optionalDuration("database.retention") }
+}
+
+package struct PersisterSettings: Sendable {
+    let settings: Settings
+
+    package var address: Address { settings.address("persister.address") }
+    package var messageMaximumBytes: Int { settings.integer("persister.message_max_bytes") }
+}

@@ -1,5 +1,5 @@
 extension Duration {
-    /// A whole number and a unit: `250ms`, `60s`, `5m`, `2h`, `1d`. At most a hundred years.
+    /// A whole number and a unit: `250ms`, `60s`, `5m`, `2h`, `1d`, `1w`, `2y` (a year has 365 days). At most a hundred years.
     package init?(parsing text: String) {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         guard !digits.isEmpty, let number = Int64(digits),
@@ -12,6 +12,7 @@ extension Duration {
 
     private static let units: [String: Int64] = [
         "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000,
+        "w": 604_800_000, "y": 365 * 86_400_000,
     ]
 
     /// The shortest text that `init(parsing:)` reads back as the same duration.

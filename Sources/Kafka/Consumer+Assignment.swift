@@ -44,8 +44,10 @@ extension Consumer {
         let deadline = Deadline(timeout)
         let found = partitions.isEmpty ? [] : try positions(of: partitions, deadline: deadline)
         let fresh = found.filter { $0.isFresh }
-        let areCommitted = fresh.isEmpty || commitNow(fresh, deadline: deadline)
+        return try take(found, areCommitted: fresh.isEmpty || commitNow(fresh, deadline: deadline))
+    }
 
+    func take(_ found: [FoundPosition], areCommitted: Bool) throws(KafkaError) -> [AssignedPartition] {
         let list = PartitionList(capacity: found.count)
         for each in found { list.add(each.partition, offset: each.position) }
         let isIncremental = unsafe isCooperative(client)
@@ -56,7 +58,7 @@ extension Consumer {
             : rd_kafka_assign(client, list.pointer)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
             throw .failed(
-                attempt: "take \(partitions.count) partitions", KafkaFailure(code, String(buffer: text)))
+                attempt: "take \(found.count) partitions", KafkaFailure(code, String(buffer: text)))
         }
         pendingAssignment = nil
         hasAssignment = true

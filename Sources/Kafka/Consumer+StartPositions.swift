@@ -13,7 +13,7 @@ struct FoundPosition {
 
 extension Consumer {
     /// One answer for each partition: an offset, or the error that stood in its place.
-    private typealias Answers = [Result<Int64, KafkaError>]
+    typealias Answers = [Result<Int64, KafkaError>]
 
     func positions(of partitions: [TopicPartition], deadline: Deadline) throws(KafkaError) -> [FoundPosition] {
         let committed = try committedOffsets(partitions, deadline: deadline)
@@ -87,10 +87,10 @@ extension Consumer {
     }
 
     // The look-up by time takes these two for the log's limits, in one request a broker for all partitions.
-    private static let end = Int64(RD_KAFKA_OFFSET_END)
-    private static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
+    static let end = Int64(RD_KAFKA_OFFSET_END)
+    static let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
 
-    private func offsets(_ partitions: [TopicPartition], at time: Int64, deadline: Deadline) throws(KafkaError)
+    func offsets(_ partitions: [TopicPartition], at time: Int64, deadline: Deadline) throws(KafkaError)
         -> Answers
     {
         guard !partitions.isEmpty else { return [] }

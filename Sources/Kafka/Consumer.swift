@@ -2,7 +2,7 @@ internal import CKafkaShim
 internal import CSystemShim
 package import Configuration
 import Glibc
-package import MarketData
+package import Records
 import Telemetry
 
 /// A member of a consumer group, made for an event loop.

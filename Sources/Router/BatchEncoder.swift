@@ -1,5 +1,6 @@
 import CSimdjsonShim
 import MarketData
+import Records
 
 /// Turns records into Redis commands: decides what the envelope says, writes payload and commands into the batch.
 ///

@@ -1,3 +1,5 @@
+package import Records
+
 /// What a lane tells the rest of the process; a value, made by the lane's thread a few times a second.
 package struct LaneSnapshot: Sendable {
     package var counters = LaneCounters()

@@ -1,4 +1,5 @@
 import MarketData
+import Records
 
 /// What the lane knows of one source partition that it owns.
 @unsafe struct Partition {

@@ -1,4 +1,5 @@
 import MarketData
+import Records
 import Telemetry
 
 /// Records that can't be delivered: on to the dead letters, and what their results mean.
@@ -24,7 +25,7 @@ extension Pipeline {
             slot: entry.pointee.slot, epoch: entry.pointee.epoch, offset: offset, byteCount: contents.byteCount)
         let letter = unsafe DeadLetter(
             stage: stage, source: partition.pointee.source, offset: offset, timestamp: entry.pointee.timestamp,
-            contents: contents, reason: reason, detail: detail, ticket: ticket)
+            contents: contents, reason: reason.rawValue, detail: detail, ticket: ticket)
         deadLetters.submit(letter, resultTo: control)
         Log.warning(
             "Record became a dead letter",

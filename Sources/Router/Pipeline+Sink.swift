@@ -1,4 +1,5 @@
 import MarketData
+import Records
 import Telemetry
 
 /// Sending, reading answers, and what follows from them.

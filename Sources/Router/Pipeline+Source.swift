@@ -1,4 +1,5 @@
 import MarketData
+import Records
 import Telemetry
 
 /// What the group gives and takes, offsets, and the pauses of a full window.

@@ -1,3 +1,5 @@
+import Records
+
 /// What the lane tells the rest of the process.
 extension Pipeline {
     /// At most five times a second, and at least once: the lane wakes once a second at the latest.

@@ -1,5 +1,6 @@
 import Glibc
 import MarketData
+package import Records
 import Telemetry
 
 /// One lane of the router: takes records, encodes them, sends them to Redis, reads the answers, stores the offsets.
@@ -20,7 +21,7 @@ import Telemetry
     let source: Source
     let sink: Sink
     let deadLetters: any DeadLetterSink
-    let control: LaneControl
+    let control: PipelineControl
     let status: LaneStatus
 
     var encoder: BatchEncoder
@@ -82,7 +83,7 @@ import Telemetry
     /// - Parameter earlier: what the lane's pipeline before this one said last; counts go on from there.
     package init(
         lane: Lane, settings: PipelineSettings, source: Source, sink: Sink, deadLetters: any DeadLetterSink,
-        control: LaneControl, status: LaneStatus, after earlier: LaneSnapshot? = nil
+        control: PipelineControl, status: LaneStatus, after earlier: LaneSnapshot? = nil
     ) {
         self.lane = lane
         self.settings = settings

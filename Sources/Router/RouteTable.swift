@@ -1,4 +1,5 @@
 package import MarketData
+import Records
 
 /// All mappings from topics to channels: the built-in ones and the configuration's rules, which come first.
 package struct RouteTable: Sendable {
@@ -8,9 +9,6 @@ package struct RouteTable: Sendable {
     package let symbols: Set<Symbol>
     /// Publishes 1h and 1d candles also on the channel without a timeframe, as the predecessor did.
     package let legacyChannels: Bool
-
-    /// What ends the name of a dead-letter topic; such a topic is never routed, whatever a rule says.
-    package static let deadLetterSuffix = ".dlq"
 
     private static let trade: [String: (channel: String, dataType: DataType)] = [
         "signals": ("analyze:signal", .signal),
@@ -29,7 +27,7 @@ package struct RouteTable: Sendable {
 
     /// Where a topic's records go; `nil` when nothing maps it.
     package func route(_ topic: String) -> Route? {
-        guard !topic.hasSuffix(Self.deadLetterSuffix) else { return nil }
+        guard !topic.hasSuffix(DeadLetter.topicSuffix) else { return nil }
         for rule in rules {
             guard let channel = rule.channel(for: topic, prefix: prefix) else { continue }
             let market = MarketTopic(topic)

@@ -1,3 +1,4 @@
+import Records
 package import Telemetry
 
 /// What the lanes' snapshots mean for the router's health: facts in, status and sentences out.

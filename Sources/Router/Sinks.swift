@@ -1,3 +1,5 @@
+package import Records
+
 /// What the router does with a record in Redis; any combination, at least one.
 package struct Sinks: OptionSet, Sendable {
     package let rawValue: UInt8

@@ -1,6 +1,7 @@
 import Foundation
 import Kafka
 import MarketData
+import Records
 import TestRigs
 import Testing
 

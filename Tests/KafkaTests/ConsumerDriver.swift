@@ -1,6 +1,7 @@
 import Foundation
 import Kafka
 import MarketData
+import Records
 import TestRigs
 
 import enum Configuration.StartPosition
@@ -25,11 +26,11 @@ struct DriverFailure: Error, CustomStringConvertible {
     let consumer: Consumer
     var records: [SeenRecord] = []
     var ends: [TopicPartition: Int64] = [:]
-    var owned: [Int32: AssignedPartition] = [:]
+    var owned: [Int32: Kafka.AssignedPartition] = [:]
     var history: [String] = []
     var failures: [KafkaFailure] = []
     var resets: [ConsumerEvent] = []
-    var assigned: [AssignedPartition] = []
+    var assigned: [Kafka.AssignedPartition] = []
     var storesOffsets = true
     var hasClosedInTime = false
     private let buffer = UnsafeMutablePointer<Record>.allocate(capacity: 512)
@@ -101,7 +102,7 @@ struct DriverFailure: Error, CustomStringConvertible {
     private func answer(_ event: ConsumerEvent) throws {
         switch event {
         case .assigning(let partitions):
-            let taken = try eventually("\(partitions) are assigned") { () -> [AssignedPartition]? in
+            let taken = try eventually("\(partitions) are assigned") { () -> [Kafka.AssignedPartition]? in
                 do { return try consumer.assign(partitions) } catch let error as KafkaError where error.isRetriable {
                     return nil
                 }

@@ -8,6 +8,7 @@ import Testing
     private struct Machine {
         static let headers = [
             "librdkafka/rdkafka.h", "hiredis/hiredis.h", "openssl/ssl.h", "microhttpd.h", "yaml.h", "simdjson.h",
+            "sqlite3.h", "postgresql/libpq-fe.h", "zlib.h",
             "c++/12",
         ]
         static let programs = ["swift", "redis-server", "redis-cli", "openssl", "python3", "java"]
@@ -75,7 +76,8 @@ import Testing
     @Test(arguments: [
         ("librdkafka/rdkafka.h", "librdkafka-dev"), ("hiredis/hiredis.h", "libhiredis-dev"),
         ("openssl/ssl.h", "libssl-dev"), ("microhttpd.h", "libmicrohttpd-dev"), ("yaml.h", "libyaml-dev"),
-        ("simdjson.h", "libsimdjson-dev"), ("c++", "g++"),
+        ("simdjson.h", "libsimdjson-dev"), ("sqlite3.h", "libsqlite3-dev"),
+        ("postgresql/libpq-fe.h", "libpq-dev"), ("zlib.h", "zlib1g-dev"), ("c++", "g++"),
     ])
     func aMissingHeaderBringsItsPackage(header: String, package: String) throws {
         let machine = try Machine()

@@ -1,5 +1,6 @@
 import Foundation
 import MarketData
+import Records
 import TestRigs
 import Testing
 

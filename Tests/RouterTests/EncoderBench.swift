@@ -1,4 +1,5 @@
 import MarketData
+import Records
 import Testing
 
 @testable import Router

@@ -1,6 +1,7 @@
 import Configuration
 import Kafka
 import MarketData
+import Records
 import Router
 
 /// Lists the topics, then joins a group of its own for a moment, to see which partitions the router's subscription

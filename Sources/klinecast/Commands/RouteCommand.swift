@@ -1,5 +1,6 @@
 import Configuration
 import MarketData
+import Records
 import Router
 import Telemetry
 
@@ -75,7 +76,7 @@ struct RouteCommand: Command {
 
     /// Why nothing maps the topic, and what would.
     private static func reason(_ topic: String, _ table: RouteTable) -> String {
-        if topic.hasSuffix(RouteTable.deadLetterSuffix) { return "dead letters are never routed" }
+        if topic.hasSuffix(DeadLetter.topicSuffix) { return "dead letters are never routed" }
         if let market = MarketTopic(topic) {
             return "router.symbols leaves \(market.symbol.name) out; add it to SYMBOLS"
         }

@@ -1,4 +1,5 @@
 import Configuration
+import Records
 import Router
 import Telemetry
 
@@ -6,7 +7,7 @@ import Telemetry
 struct RouterCommand: Command {
     static let description = CommandDescription(
         "router", "Take records from Kafka topics to Redis channels, and answer /health and /diagnostic.",
-        sections: ["kafka", "redis", "router", "http", "process", "log"],
+        sections: ["kafka", "redis", "router", "database", "persister", "http", "process", "log"],
         examples: [
             "klinecast router",
             "KAFKA_BROKER=kafka:9092 REDIS_URL=redis://redis:6379 klinecast router --start earliest",

@@ -1,6 +1,7 @@
 import Configuration
 import HTTP
 import Kafka
+import Records
 import Router
 import Telemetry
 

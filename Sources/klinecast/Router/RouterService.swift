@@ -3,6 +3,7 @@ import Configuration
 import Foundation
 import HTTP
 import Kafka
+import Records
 import Redis
 import Router
 import Telemetry
@@ -65,7 +66,7 @@ final class RouterService: Sendable {
         return lane == .market ? group : "\(group).\(lane.rawValue)"
     }
 
-    func stop(_ stop: LaneControl.Stop) {
+    func stop(_ stop: PipelineControl.Stop) {
         for lane in lanes { lane.control.stop(stop) }
     }
 
@@ -95,7 +96,7 @@ struct LaneConsumer: Sendable {
 
 /// One lane's thread.
 final class LaneThread: Sendable {
-    let control = LaneControl()
+    let control = PipelineControl()
     let status: LaneStatus
     private let settings: PipelineSettings
     private let consumer: LaneConsumer

@@ -1,5 +1,6 @@
 import Foundation
 import MarketData
+import Records
 import Synchronization
 import TestRigs
 import Testing
@@ -29,8 +30,8 @@ private func seeds(_ count: UInt64) -> Range<UInt64> {
 
 /// Writes dead letters at once, later, or only after a complaint.
 final class SimulatedDeadLetters: DeadLetterSink {
-    let letters = Mutex<[(letter: DeadLetter, control: LaneControl)]>([])
-    func submit(_ letter: DeadLetter, resultTo control: LaneControl) {
+    let letters = Mutex<[(letter: DeadLetter, control: PipelineControl)]>([])
+    func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         letters.withLock { $0.append((letter, control)) }
     }
 }
@@ -40,7 +41,7 @@ struct Simulation: ~Copyable {
     private let source: SimulatedSource
     private let redis = SimulatedRedis()
     private let letters = SimulatedDeadLetters()
-    private let control = LaneControl()
+    private let control = PipelineControl()
     private let status = LaneStatus(lane: .market)
     private var pipeline: Pipeline<SimulatedSource, SimulatedRedis>
     private var now = ContinuousClock.now

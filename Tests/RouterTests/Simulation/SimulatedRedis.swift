@@ -1,3 +1,5 @@
+import Records
+
 @testable import Router
 
 /// A Redis in memory with a connection that breaks: what it was sent, what it did, what it answers.

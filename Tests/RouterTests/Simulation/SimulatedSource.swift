@@ -1,4 +1,5 @@
 import MarketData
+import Records
 import TestRigs
 
 @testable import Router

@@ -1,10 +1,10 @@
 import Kafka
 import MarketData
-import Router
+import Records
 import Telemetry
 
-/// A consumer as a lane's source.
-final class KafkaSource: RecordSource {
+/// A consumer as a pipeline's source.
+final class KafkaSource: PositionedSource {
     private let consumer: Consumer
     private var hasSubscribed = false
 
@@ -79,14 +79,19 @@ final class KafkaSource: RecordSource {
         if case .failed(_, let failure) = error { failure.isFatal } else { true }
     }
 
-    func assign(_ partitions: [SourcePartition]) throws -> [Router.AssignedPartition] {
-        let wanted = partitions.map { TopicPartition(topic: $0.topic, partition: $0.partition) }
-        return try consumer.assign(wanted).map { found in
-            Router.AssignedPartition(
-                slot: found.slot, source: SourcePartition(topic: found.topic, partition: found.partition),
-                position: found.position, previous: found.previous)
-        }
+    func assign(_ partitions: [SourcePartition]) throws -> [Records.AssignedPartition] {
+        try consumer.assign(partitions.map(TopicPartition.init)).map(Records.AssignedPartition.init)
     }
+
+    func limits(of partitions: [SourcePartition]) throws -> [LogLimits] {
+        try consumer.limits(of: partitions.map(TopicPartition.init)).map { LogLimits(start: $0.start, end: $0.end) }
+    }
+
+    func assign(_ partitions: [SourcePartition], at offsets: [Int64]) throws -> [Records.AssignedPartition] {
+        try consumer.assign(partitions.map(TopicPartition.init), at: offsets).map(Records.AssignedPartition.init)
+    }
+
+    func move(_ slots: [Int32], to offsets: [Int64]) throws { try consumer.move(slots, to: offsets) }
 
     func revoke(_ slots: [Int32], commit: Bool) { consumer.finishRevocation(slots, commit: commit) }
     func store(_ slot: Int32, nextOffset: Int64) { consumer.store(slot, nextOffset: nextOffset) }
@@ -103,4 +108,16 @@ final class KafkaSource: RecordSource {
 
     /// Leaves in good order; at most a second.
     func close() { consumer.close(deadline: .seconds(1)) }
+}
+
+extension TopicPartition {
+    init(_ source: SourcePartition) { self.init(topic: source.topic, partition: source.partition) }
+}
+
+extension Records.AssignedPartition {
+    init(_ found: Kafka.AssignedPartition) {
+        self.init(
+            slot: found.slot, source: SourcePartition(topic: found.topic, partition: found.partition),
+            position: found.position, previous: found.previous)
+    }
 }

@@ -1,5 +1,3 @@
-package import MarketData
-
 /// Where a lane's records come from: a Kafka consumer. Confined to the lane's thread.
 package protocol RecordSource: AnyObject {
     /// Becomes readable when records or events wait; -1 when there is none to wait on.
@@ -35,6 +33,27 @@ package protocol RecordSource: AnyObject {
     func watermarks(_ slot: Int32) -> (low: Int64, high: Int64)?
     /// Whether the group has taken this consumer in (an empty assignment counts) and a broker is reachable.
     var isJoined: Bool { get }
+}
+
+/// A source whose reading begins where its user says, not where the group's commits stand.
+package protocol PositionedSource: RecordSource {
+    /// The first offset of each log and the one behind its last record. Blocks for a round trip; all or none.
+    func limits(of partitions: [SourcePartition]) throws -> [LogLimits]
+    /// Answers `.assigning`: takes the partitions over and reads each from the offset given. May block for some seconds.
+    /// Nothing is assigned when it throws.
+    func assign(_ partitions: [SourcePartition], at offsets: [Int64]) throws -> [AssignedPartition]
+    /// Goes on elsewhere in partitions that are held. What was fetched of them and not taken yet is thrown away.
+    func move(_ slots: [Int32], to offsets: [Int64]) throws
+}
+
+package struct LogLimits: Equatable, Sendable {
+    package let start: Int64
+    package let end: Int64
+
+    package init(start: Int64, end: Int64) {
+        self.start = start
+        self.end = end
+    }
 }
 
 extension RecordSource {
@@ -74,7 +93,7 @@ package struct RecordContents: Equatable, Sendable {
     }
 
     /// What keeping it costs, in bytes.
-    var byteCount: Int {
+    package var byteCount: Int {
         (key?.count ?? 0) + (value?.count ?? 0) + headers.reduce(0) { $0 + $1.name.utf8.count + ($1.value?.count ?? 0) }
     }
 }

@@ -1,13 +1,14 @@
 import CSystemShim
 import Glibc
 
-/// One epoll instance: what a lane waits on.
-@safe struct Poller: ~Copyable {
-    struct Ready: OptionSet {
-        let rawValue: UInt32
-        static let source = Ready(rawValue: 1)
-        static let sink = Ready(rawValue: 2)
-        static let control = Ready(rawValue: 4)
+/// One epoll instance: what a pipeline waits on.
+@safe package struct Poller: ~Copyable {
+    package struct Ready: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+        package static let source = Ready(rawValue: 1)
+        package static let sink = Ready(rawValue: 2)
+        package static let control = Ready(rawValue: 4)
     }
 
     private let epoll: Int32
@@ -15,7 +16,7 @@ import Glibc
     private var sinkGeneration: UInt64 = 0
     private var sinkEvents: UInt32 = 0
 
-    init(source: Int32, control: Int32) {
+    package init(source: Int32, control: Int32) {
         epoll = system_shim_epoll_create()
         precondition(epoll >= 0, "epoll_create1 fails only without descriptors or memory")
         if source >= 0 { system_shim_epoll_add(epoll, source, EPOLLIN.rawValue, UInt64(Ready.source.rawValue)) }
@@ -25,7 +26,7 @@ import Glibc
     deinit { close(epoll) }
 
     /// Follows the sink's socket: another one after a reconnect, with or without interest in writing.
-    mutating func watch(_ descriptor: Int32, generation: UInt64, forWriting: Bool) {
+    package mutating func watch(_ descriptor: Int32, generation: UInt64, forWriting: Bool) {
         let events = EPOLLIN.rawValue | (forWriting ? EPOLLOUT.rawValue : 0)
         guard descriptor != sinkDescriptor || generation != sinkGeneration || events != sinkEvents else { return }
         let token = UInt64(Ready.sink.rawValue)
@@ -37,7 +38,7 @@ import Glibc
     }
 
     /// Waits until something is ready or the time is over; a negative time waits for ever.
-    func wait(milliseconds: Int32) -> Ready {
+    package func wait(milliseconds: Int32) -> Ready {
         var ready = Ready()
         unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 4) { tokens in
             unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 4) { events in

@@ -5,7 +5,11 @@ package struct DeadLetter: Sendable {
         case route
         case publish
         case stream
+        case persist
     }
+
+    /// What ends the name of a dead-letter topic; such a topic is never read by a pipeline, whatever a rule says.
+    package static let topicSuffix = ".dlq"
 
     package let stage: Stage
     package let source: SourcePartition
@@ -13,19 +17,42 @@ package struct DeadLetter: Sendable {
     /// The record's own time in ms; -1 when it has none.
     package let timestamp: Int64
     package let contents: RecordContents
-    package let reason: RefusalReason
+    /// One of the stage's own words.
+    package let reason: String
     /// Redis' own words, or what is wrong with the value.
     package let detail: String
     /// Whom to tell the result.
     package let ticket: DeadLetterTicket
+
+    package init(
+        stage: Stage, source: SourcePartition, offset: Int64, timestamp: Int64, contents: RecordContents,
+        reason: String,
+        detail: String, ticket: DeadLetterTicket
+    ) {
+        self.stage = stage
+        self.source = source
+        self.offset = offset
+        self.timestamp = timestamp
+        self.contents = contents
+        self.reason = reason
+        self.detail = detail
+        self.ticket = ticket
+    }
 }
 
-/// Says which record of which lane a result is about, and whether it still matters.
+/// Says which record of which pipeline a result is about, and whether it still matters.
 package struct DeadLetterTicket: Equatable, Sendable {
     package let slot: Int32
     package let epoch: UInt32
     package let offset: Int64
     package let byteCount: Int
+
+    package init(slot: Int32, epoch: UInt32, offset: Int64, byteCount: Int) {
+        self.slot = slot
+        self.epoch = epoch
+        self.offset = offset
+        self.byteCount = byteCount
+    }
 }
 
 package struct DeadLetterResult: Sendable {
@@ -43,8 +70,8 @@ package struct DeadLetterResult: Sendable {
     }
 }
 
-/// Takes dead letters to where they are kept, in its own time, and tells the lane of each.
+/// Takes dead letters to where they are kept, in its own time, and tells the pipeline of each.
 package protocol DeadLetterSink: AnyObject, Sendable {
-    /// Never blocks. The lane limits how many are unwritten.
-    func submit(_ letter: DeadLetter, resultTo control: LaneControl)
+    /// Never blocks. The pipeline limits how many are unwritten.
+    func submit(_ letter: DeadLetter, resultTo control: PipelineControl)
 }

@@ -3,8 +3,8 @@ import Glibc
 import Synchronization
 import Telemetry
 
-/// How other threads speak to a lane: a request to stop, and the results of its dead letters. Both wake it.
-package final class LaneControl: Sendable {
+/// How other threads speak to a pipeline: a request to stop, and the results of its dead letters. Both wake it.
+package final class PipelineControl: Sendable {
     package enum Stop: UInt8, Sendable {
         case none
         /// Deliver what was taken, commit, leave.
@@ -14,7 +14,7 @@ package final class LaneControl: Sendable {
     }
 
     /// Readable when there is news.
-    let descriptor: Int32
+    package let descriptor: Int32
     private let stopRequest = Atomic<UInt8>(0)
     private let results = Locked<[DeadLetterResult]>([])
 
@@ -44,7 +44,7 @@ package final class LaneControl: Sendable {
         return requestedStop != .none
     }
 
-    func takeResults() -> [DeadLetterResult] {
+    package func takeResults() -> [DeadLetterResult] {
         system_shim_eventfd_drain(descriptor)
         return results.withLock { list in
             defer { list.removeAll() }

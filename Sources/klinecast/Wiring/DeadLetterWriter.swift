@@ -2,6 +2,7 @@ import CSystemShim
 import Dispatch
 import Foundation
 import Kafka
+import Records
 import Router
 import Telemetry
 
@@ -27,7 +28,7 @@ final class DeadLetterWriter: DeadLetterSink {
 
     private struct Job {
         let letter: DeadLetter
-        let control: LaneControl
+        let control: PipelineControl
 
         func delay(_ sentence: String) {
             control.post(DeadLetterResult(ticket: letter.ticket, outcome: .delayed(sentence)))
@@ -51,7 +52,7 @@ final class DeadLetterWriter: DeadLetterSink {
         self.settings = settings
     }
 
-    func submit(_ letter: DeadLetter, resultTo control: LaneControl) {
+    func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         let mustStart = queue.withLock { queue in
             queue.jobs.append(Job(letter: letter, control: control))
             defer { queue.isStarted = true }
@@ -123,7 +124,7 @@ final class DeadLetterWriter: DeadLetterSink {
             var left: [Job] = []
             for job in jobs {
                 do {
-                    let topic = job.letter.source.topic + RouteTable.deadLetterSuffix
+                    let topic = job.letter.source.topic + DeadLetter.topicSuffix
                     ensure(topic)
                     try producer.produce(
                         topic: topic, key: job.letter.contents.key, value: job.letter.contents.value,
@@ -145,7 +146,7 @@ final class DeadLetterWriter: DeadLetterSink {
             for delivery in producer.poll(timeout: .milliseconds(50)) {
                 guard let job = inFlight.removeValue(forKey: delivery.token) else { continue }
                 if let failure = delivery.failure {
-                    let topic = job.letter.source.topic + RouteTable.deadLetterSuffix
+                    let topic = job.letter.source.topic + DeadLetter.topicSuffix
                     knownTopics.remove(topic)
                     job.delay("\(topic): \(failure)" + (creationFailures[topic].map { "; \($0)" } ?? ""))
                     left.append(job)
@@ -177,7 +178,7 @@ final class DeadLetterWriter: DeadLetterSink {
                 (Header.topic, letter.source.topic),
                 (Header.partition, String(letter.source.partition)),
                 (Header.offset, String(letter.offset)),
-                (Header.reason, letter.reason.rawValue),
+                (Header.reason, letter.reason),
                 (Header.detail, letter.detail),
                 (Header.time, Timestamp.iso8601(Timestamp.now())),
             ]

@@ -1,0 +1,51 @@
+internal import CKafkaShim
+
+/// Reading from positions that somebody else keeps: a database that holds them beside the rows.
+extension Consumer {
+    /// The first offset of each log and the one behind its last, in the order asked. Blocks for a round trip, at most
+    /// `timeout`; throws when one of them can't be told.
+    package func limits(of partitions: [TopicPartition], timeout: Duration = .seconds(5)) throws(KafkaError)
+        -> [(start: Int64, end: Int64)]
+    {
+        let deadline = Deadline(timeout)
+        // The ends first: a log that grows meanwhile only makes them too small.
+        let ends = try offsets(partitions, at: Self.end, deadline: deadline)
+        let starts = try offsets(partitions, at: Self.beginning, deadline: deadline)
+        var limits: [(start: Int64, end: Int64)] = []
+        for index in partitions.indices { limits.append((try starts[index].get(), try ends[index].get())) }
+        return limits
+    }
+
+    /// Takes the partitions of `.assigning` and reads each from its offset; START and the group's commits have no say.
+    package func assign(_ partitions: [TopicPartition], at offsets: [Int64]) throws(KafkaError) -> [AssignedPartition] {
+        guard pendingAssignment != nil else { return [] }
+        let found = zip(partitions, offsets).map { FoundPosition(partition: $0, position: $1, isFresh: false) }
+        return try take(found, areCommitted: true)
+    }
+
+    /// Reads on elsewhere. The partitions are given back to the library and taken again, which throws away what it had
+    /// fetched of them; `seek` of 2.0.2 waits for the broker instead.
+    package func move(_ wanted: [Int32], to offsets: [Int64]) throws(KafkaError) {
+        let places = zip(wanted, offsets).filter { slots.isHeld($0.0) }
+        guard !places.isEmpty else { return }
+        let list = PartitionList(capacity: places.count)
+        for (slot, offset) in places { list.add(slots.slots[Int(slot)].partition, offset: offset) }
+        var text = [CChar](repeating: 0, count: 256)
+        var code = unsafe kafka_shim_error_take(
+            rd_kafka_incremental_unassign(client, list.pointer), &text, text.count)
+        if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+            code = unsafe kafka_shim_error_take(
+                rd_kafka_incremental_assign(client, list.pointer), &text, text.count)
+        }
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw .failed(attempt: "move \(places.count) partitions", KafkaFailure(code, String(buffer: text)))
+        }
+        for (slot, offset) in places {
+            slots.update(slot) {
+                $0.next = offset
+                $0.isAtEnd = false
+                $0.isPaused = false
+            }
+        }
+    }
+}
