@@ -94,7 +94,7 @@ import Testing
         let contract = Set(try Checkout.matches(pattern, in: try Checkout.text("docs/contracts/redis.md")))
         let page = Set(try Checkout.matches(pattern, in: try Checkout.text("docs/operating/dead-letters.md")))
         #expect(contract == page)
-        let writer = try Checkout.text("Sources/klinecast/Router/DeadLetterWriter.swift")
+        let writer = try Checkout.text("Sources/klinecast/Wiring/DeadLetterWriter.swift")
         #expect(contract == Set(try Checkout.matches(#"= "(klinecast\.[a-z.]+)""#, in: writer)))
     }
 
