@@ -21,32 +21,89 @@ package struct RowBatchLimits: Sendable, Equatable {
 @safe package final class RowBatch: @unchecked Sendable {
     package let limits: RowBatchLimits
     /// One candle a key (series, time): the newest.
-    package private(set) var candleCount = 0
+    package internal(set) var candleCount = 0
     package let candles: UnsafeMutablePointer<CandleRow>
     /// Texts of the candles. What a coalesced row left behind stays until the batch is cleared.
-    package private(set) var textCount = 0
+    package internal(set) var textCount = 0
     package let text: UnsafeMutablePointer<UInt8>
     /// What the candles' `series` numbers mean; the same numbers in every batch of one pipeline, growing at the end.
     package var series: [Series] = []
     package var trades: [TradeRow] = []
     package var refused: [RefusedRecord] = []
+    /// Bytes that trade messages and dead letters hold.
+    package internal(set) var keptByteCount = 0
     package var holes: [Hole] = []
     package var steps: [PartitionStep] = []
     /// Records behind this batch, duplicates and refused ones too.
     package var recordCount = 0
+    /// Candles of this batch that another one of their key stands for.
+    package internal(set) var coalescedCount = 0
+    /// Finds a key's row: open addressing over at least twice as many places as rows. A place whose stamp is not this
+    /// batch's is free, so that clearing costs nothing.
+    let places: UnsafeMutablePointer<Place>
+    let placeBits: Int
+    var stamp: UInt32 = 1
 
     package init(limits: RowBatchLimits) {
+        precondition(limits.rows > 0 && limits.bytes >= Self.candleTextLimit, "room for one candle")
+        precondition(limits.rows < 1 << 30 && limits.bytes <= Int(UInt32.max), "what 32 bits can address")
         self.limits = limits
         unsafe candles = .allocate(capacity: limits.rows)
         unsafe text = .allocate(capacity: limits.bytes)
+        placeBits = Int.bitWidth - (limits.rows * 2 - 1).leadingZeroBitCount
+        unsafe places = .allocate(capacity: 1 << placeBits)
+        unsafe places.initialize(repeating: Place(), count: 1 << placeBits)
     }
 
     deinit {
         unsafe candles.deallocate()
         unsafe text.deallocate()
+        unsafe places.deallocate()
     }
 
     package var isEmpty: Bool { steps.isEmpty && holes.isEmpty }
+
+    /// Forgets all it holds but `series`, whose numbers go on, and keeps the memory.
+    package func clear() {
+        candleCount = 0
+        textCount = 0
+        trades.removeAll(keepingCapacity: true)
+        refused.removeAll(keepingCapacity: true)
+        keptByteCount = 0
+        holes.removeAll(keepingCapacity: true)
+        steps.removeAll(keepingCapacity: true)
+        recordCount = 0
+        coalescedCount = 0
+        stamp &+= 1
+        if stamp == 0 {
+            unsafe places.update(repeating: Place(), count: 1 << placeBits)
+            stamp = 1
+        }
+    }
+
+    /// Whether one more record with a key and value of together at most `byteCount` bytes fits, whatever becomes of it:
+    /// candle, trade message or dead letter. A record greater than the limit fits where there is no other message.
+    @inline(__always)
+    package func hasRoom(forRecordOf byteCount: Int) -> Bool {
+        let kept = keptByteCount == 0 ? 0 : keptByteCount + byteCount + Self.keptOverhead
+        return candleCount < limits.rows && textCount <= limits.bytes - Self.candleTextLimit && kept <= limits.bytes
+            && trades.count + refused.count < limits.rows
+    }
+
+    /// The batch has room for it.
+    package func add(_ trade: TradeRow) {
+        trades.append(trade)
+        keptByteCount += trade.message.count + Self.keptOverhead
+    }
+
+    /// The batch has room for it.
+    package func add(_ record: RefusedRecord) {
+        refused.append(record)
+        keptByteCount += (record.key?.count ?? 0) + (record.value?.count ?? 0) + Self.keptOverhead
+    }
+
+    /// What a trade message or dead letter takes beside its bytes: the row, its names, its sentence.
+    private static let keptOverhead = 512
 
     /// The bytes of one number as they were sent; empty where there is none.
     package func digits(_ number: CandleNumber, of row: CandleRow) -> UnsafeRawBufferPointer {
