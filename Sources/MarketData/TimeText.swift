@@ -24,7 +24,7 @@ package enum TimeText {
 
         init(text: UnsafeRawBufferPointer) { unsafe self.text = text }
 
-        var isAtEnd: Bool { place == text.count }
+        var isAtEnd: Bool { unsafe place == text.count }
 
         mutating func skip(_ character: Unicode.Scalar) -> Bool {
             guard !isAtEnd, unsafe text[place] == UInt8(ascii: character) else { return false }
@@ -33,7 +33,7 @@ package enum TimeText {
         }
 
         mutating func number(digits: Int) -> Int? {
-            guard text.count - place >= digits else { return nil }
+            guard unsafe text.count - place >= digits else { return nil }
             var value = 0
             for _ in 0..<digits {
                 let digit = unsafe text[place] &- UInt8(ascii: "0")

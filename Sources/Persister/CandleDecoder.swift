@@ -38,10 +38,7 @@ package import Records
                 textStart: 0, numberCounts: SIMD8(), sourceCount: 0, isClosed: try isClosed(event))
             var next = unsafe batch.text + batch.textCount
             try unsafe copyPrices(to: &next, &row)
-            for number in [CandleNumber.volume, .quoteVolume, .takerBuyBaseVolume, .takerBuyQuoteVolume]
-            where reader.has(Self.member(number)) {
-                _ = try unsafe copy(number, to: &next, &row)
-            }
+            try unsafe copyVolumes(to: &next, &row)
             row.trades = try trades()
             try unsafe copySource(to: next, &row)
             row.series = topic.series(timeframe)
@@ -171,18 +168,14 @@ package import Records
 
     // MARK: Numbers
 
-    /// Numbers stand among the members in the order of `CandleNumber`.
-    @inline(__always)
-    private static func member(_ number: CandleNumber) -> Int { simdjson_shim_member_open + number.rawValue }
-
     @inline(__always)
     private mutating func copyPrices(
         to next: inout UnsafeMutablePointer<UInt8>, _ row: inout CandleRow
     ) throws(PersistRefusal) {
-        let open = try unsafe copy(.open, to: &next, &row)
-        let high = try unsafe copy(.high, to: &next, &row)
-        let low = try unsafe copy(.low, to: &next, &row)
-        let close = try unsafe copy(.close, to: &next, &row)
+        let open = try unsafe copy(CandleNumber.open.rawValue, to: &next, &row)
+        let high = try unsafe copy(CandleNumber.high.rawValue, to: &next, &row)
+        let low = try unsafe copy(CandleNumber.low.rawValue, to: &next, &row)
+        let close = try unsafe copy(CandleNumber.close.rawValue, to: &next, &row)
         guard DecimalText.compare(high, low) >= 0 else {
             throw refuse(.highBelowLow, simdjson_shim_member_high, "must not be below low")
         }
@@ -194,17 +187,29 @@ package import Records
         }
     }
 
-    /// Checks a number and moves `next` behind its copy.
+    /// Each may be missing.
+    @inline(__always)
+    private mutating func copyVolumes(
+        to next: inout UnsafeMutablePointer<UInt8>, _ row: inout CandleRow
+    ) throws(PersistRefusal) {
+        for place in CandleNumber.volume.rawValue...CandleNumber.takerBuyQuoteVolume.rawValue
+        where reader.has(simdjson_shim_member_open + place) {
+            _ = try unsafe copy(place, to: &next, &row)
+        }
+    }
+
+    /// Checks a number and moves `next` behind its copy. `place` is a `CandleNumber`: they stand among the members in that
+    /// order.
     @inline(__always)
     private mutating func copy(
-        _ number: CandleNumber, to next: inout UnsafeMutablePointer<UInt8>, _ row: inout CandleRow
+        _ place: Int, to next: inout UnsafeMutablePointer<UInt8>, _ row: inout CandleRow
     ) throws(PersistRefusal) -> DecimalText {
-        let member = Self.member(number)
+        let member = simdjson_shim_member_open + place
         let decimal = try decimal(member)
         guard let text = unsafe reader.text(member), let start = text.baseAddress else { return decimal }
         unsafe UnsafeMutableRawPointer(next).copyMemory(from: start, byteCount: text.count)
         unsafe next += text.count
-        row.numberCounts[number.rawValue] = UInt8(truncatingIfNeeded: text.count)
+        row.numberCounts[place] = UInt8(truncatingIfNeeded: text.count)
         return decimal
     }
 
@@ -219,7 +224,8 @@ package import Records
             switch error {
             case .notANumber: throw refuse(.notANumber, member, "must be a number, or a string that is one")
             case .tooLong:
-                throw refuse(.outOfRange, member, "must have at most 64 characters, 40 digits, an exponent of -40 to 40")
+                throw refuse(
+                    .outOfRange, member, "must have at most 64 characters, 40 digits, an exponent of -40 to 40")
             }
         }
         guard !decimal.isNegative else { throw refuse(.outOfRange, member, "must not be below zero") }
@@ -244,7 +250,8 @@ package import Records
         guard let text = unsafe reader.string(simdjson_shim_member_source), text.count <= 255,
             unsafe !text.contains(0)
         else {
-            throw refuse(.outOfRange, simdjson_shim_member_source, "must be a string of at most 255 bytes, none of them zero")
+            throw refuse(
+                .outOfRange, simdjson_shim_member_source, "must be a string of at most 255 bytes, none of them zero")
         }
         guard let start = text.baseAddress else { return }
         unsafe UnsafeMutableRawPointer(next).copyMemory(from: start, byteCount: text.count)

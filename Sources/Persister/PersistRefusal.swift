@@ -1,5 +1,5 @@
 /// Why a record is a dead letter of the stage `persist`. The words are metric labels and stand in `dead_letters.reason`.
-package enum PersistRefusal: String, CaseIterable, Sendable {
+package enum PersistRefusal: String, CaseIterable, Error {
     case nullValue = "null_value"
     /// Not one JSON object in UTF-8.
     case notAnObject = "not_an_object"

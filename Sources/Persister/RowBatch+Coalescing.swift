@@ -96,7 +96,7 @@ extension RowBatch {
         if row.eventTime != standing.eventTime { return row.eventTime > standing.eventTime }
         if row.offset != standing.offset { return row.offset > standing.offset }
         let values = compareValues(row, standing)
-        return values != 0 ? values > 0 : Self.compareBytes(source(of: row), unsafe source(of: standing)) > 0
+        return unsafe values != 0 ? values > 0 : Self.compareBytes(source(of: row), source(of: standing)) > 0
     }
 
     /// The eight numbers by size, a missing one below any other, then the number of trades: -1, 0 or 1. Digits do not

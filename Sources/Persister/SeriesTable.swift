@@ -1,5 +1,3 @@
-package import MarketData
-
 /// Small numbers for series: the same one as long as the pipeline lives, counted from 0. Confined to the pipeline's thread.
 ///
 /// It grows by each series that had a candle, so it is bounded by the topics that exist.
