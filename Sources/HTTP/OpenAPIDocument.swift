@@ -2,21 +2,39 @@
 package enum OpenAPIDocument {
     /// The router's /openapi.json.
     package static func router(version: String) -> [UInt8] {
-        let text = template.split(separator: "@version@", maxSplits: 1, omittingEmptySubsequences: false)
+        document(
+            "router", "the router, which takes candles from Kafka topics to Redis channels", "Kafka or Redis", 5004,
+            version)
+    }
+
+    /// The persister's.
+    package static func persister(version: String) -> [UInt8] {
+        document(
+            "persister", "the persister, which keeps records of Kafka topics in a database", "Kafka or the database",
+            5005, version)
+    }
+
+    private static func document(
+        _ name: String, _ what: String, _ connections: String, _ port: Int, _ version: String
+    ) -> [UInt8] {
         // A version is our own word: digits, dots, letters.
-        return Array(text.joined(separator: version.filter { $0.isLetter || $0.isNumber || ".-+".contains($0) }).utf8)
+        let words = [
+            "@version@": version.filter { $0.isLetter || $0.isNumber || ".-+".contains($0) }, "@name@": name,
+            "@what@": what, "@connections@": connections, "@port@": String(port),
+        ]
+        return Array(words.reduce(template) { $0.replacing($1.key, with: $1.value) }.utf8)
     }
 
     private static let template = #"""
         {
           "openapi": "3.1.0",
           "info": {
-            "title": "Klinecast router",
+            "title": "Klinecast @name@",
             "version": "@version@",
-            "description": "Health, diagnosis and metrics of the router, which takes candles from Kafka topics to Redis channels.",
+            "description": "Health, diagnosis and metrics of @what@.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}
           },
-          "servers": [{"url": "http://127.0.0.1:5004"}],
+          "servers": [{"url": "http://127.0.0.1:@port@"}],
           "paths": {
             "/health": {"get": {
               "operationId": "health", "summary": "Whether the process works, and why not",
@@ -35,7 +53,7 @@ package enum OpenAPIDocument {
                   "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Probe"}}}}
               }}},
             "/health/ready": {"get": {
-              "operationId": "ready", "summary": "503 while Kafka or Redis is unusable",
+              "operationId": "ready", "summary": "503 while @connections@ is unusable",
               "responses": {
                 "200": {"description": "Ready",
                   "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Probe"}}}},

@@ -4,6 +4,13 @@ package struct MarketTopic: Hashable, Sendable {
     /// What a timeframe may be in a regular expression.
     package static var timeframePattern: String { "(\(Timeframe.allCases.map(\.rawValue).joined(separator: "|")))" }
 
+    /// The closed expression that matches the topics of these symbols, of any timeframe and none; of every symbol where the
+    /// set is empty. An open one such as `^market\.data\..+` would take dead-letter topics in.
+    package static func subscription(to symbols: Set<Symbol>) -> String {
+        let names = symbols.isEmpty ? "[a-z0-9_-]+" : "(\(symbols.map(\.name).sorted().joined(separator: "|")))"
+        return "^market\\.data\\.\(names)(\\.\(timeframePattern))?$"
+    }
+
     package let symbol: Symbol
     /// `nil` on a legacy topic.
     package let timeframe: Timeframe?

@@ -2,6 +2,9 @@ import CSimdjsonShim
 package import Records
 
 extension TradeRow.Table {
+    /// Every topic that has a table.
+    package static let topics = ["analyzer.signals", "executions", "orders", "signals", "signals.filtered"]
+
     /// Where a topic's messages are kept; `nil` for a topic without a table.
     package init?(topic: String) {
         switch topic {

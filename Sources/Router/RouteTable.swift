@@ -55,16 +55,13 @@ package struct RouteTable: Sendable {
         }
     }
 
-    /// What a lane's consumer subscribes to: names, and closed expressions that begin with `^` (an open one such as
-    /// `^market\.data\..+` would take dead-letter topics in, and the router would feed itself).
+    /// What a lane's consumer subscribes to: names, and closed expressions that begin with `^`: the router must not feed
+    /// itself with dead letters.
     package func subscription(_ lane: Lane) -> [String] {
         let own = rules.filter { $0.lane == lane }.map(\.subscription)
         switch lane {
         case .trade: return Self.trade.keys.sorted() + own
-        case .market:
-            let names =
-                symbols.isEmpty ? "[a-z0-9_-]+" : "(\(symbols.map(\.name).sorted().joined(separator: "|")))"
-            return ["^market\\.data\\.\(names)(\\.\(MarketTopic.timeframePattern))?$"] + own
+        case .market: return [MarketTopic.subscription(to: symbols)] + own
         }
     }
 }

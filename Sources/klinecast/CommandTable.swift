@@ -5,6 +5,7 @@ enum CommandTable {
     static let all: [any Command.Type] = [
         UpCommand.self,
         RouterCommand.self,
+        PersisterCommand.self,
         BrokerCommand.self,
         FeedCommand.self,
         RouteCommand.self,
@@ -23,7 +24,7 @@ enum CommandTable {
     static var overview: String {
         let width = names.map(\.count).max() ?? 0
         var text = """
-            klinecast: candles from Kafka topics to Redis channels
+            klinecast: candles from Kafka topics to Redis channels and a database
 
             Usage: klinecast <command> [arguments] [flags]
 

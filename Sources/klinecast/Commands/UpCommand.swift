@@ -1,4 +1,5 @@
 import Configuration
+import MarketData
 import Telemetry
 
 /// Everything on one machine, each role its own process, ended together.
@@ -8,7 +9,7 @@ struct UpCommand: Command {
         flags: [
             CommandFlag("redis-server-port", value: "PORT", "Port of the redis-server that up starts. [default: 6379]")
         ],
-        sections: ["up", "broker", "kafka", "redis", "router", "http", "process", "log"],
+        sections: ["up", "broker", "kafka", "redis", "router", "database", "http", "process", "log"],
         examples: ["klinecast up", "REDIS_URL=redis://10.0.0.7:6379 klinecast up --up-rate 5"])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -36,10 +37,16 @@ struct UpCommand: Command {
             case .tcp(let address): " -h \(address.host) -p \(address.port)"
             case .unix(let path): " -s \(path)"
             }
+        let market = MarketTopic(topic)
+        let series = "\(market?.symbol.name.uppercased() ?? "BTCUSDT") \(market?.timeframe?.rawValue ?? "1m")"
+        let rows =
+            settings.router.persists
+            ? "Rows:   \(CommandLine.arguments[0]) query \(series)  (\(settings.database.url))" : "Rows:   none, PERSIST=off"
         Terminal.talk(
             """
 
             Watch:  redis-cli\(place) SUBSCRIBE \(channel)
+            \(rows)
             Health: curl http://\(plan.router)/health
             Ctrl-C ends all of it.
             """)

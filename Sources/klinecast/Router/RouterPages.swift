@@ -8,6 +8,8 @@ import Telemetry
 /// What the router answers over HTTP.
 struct RouterPages: Sendable {
     let lanes: [LaneStatus]
+    /// `nil` with PERSIST=off.
+    let persister: PersisterReport?
     let settings: Settings
     let journal: ErrorJournal
     let libraries: [(name: String, version: String?)]
@@ -20,11 +22,15 @@ struct RouterPages: Sendable {
 
     func routes(metrics: HTTPMetrics, version: String) -> [HTTP.Route] {
         let router = RouterMetrics(lanes: lanes, seriesLimit: settings.router.metricsSeries)
-        let sources: [any MetricSource] = [router, metrics, ProcessMetrics()]
+        var sources: [any MetricSource] = [router, metrics, ProcessMetrics()]
+        if let persister {
+            sources.append(
+                PersisterMetrics(report: persister, seriesLimit: settings.router.metricsSeries, isAlone: false))
+        }
         return [
             Route("GET", "/health") { _ in health() },
             Route("GET", "/health/live") { _ in
-                probe(ProbeReport(reasons: RouterHealth(snapshots, now: now).stuck))
+                probe(ProbeReport(reasons: RouterHealth(snapshots, now: now).stuck + (persister?.health.stuck ?? [])))
             },
             Route("GET", "/health/ready") { _ in
                 probe(ProbeReport(reasons: RouterHealth(snapshots, now: now).unready))
@@ -38,9 +44,28 @@ struct RouterPages: Sendable {
     private func health() -> Response {
         let snapshots = snapshots
         let health = RouterHealth(snapshots, now: now)
-        let report = HealthReport(status: health.status, reasons: health.reasons, uptime: uptime)
+        let rows = persister?.health
+        let report = HealthReport(
+            status: Self.status(health.status, rows?.status), reasons: health.reasons + (rows?.reasons ?? []),
+            uptime: uptime)
         let stats = RouterStats(lanes: snapshots, uptime: uptime, startedAt: startedAt)
-        return Response(status: report.status.httpStatus, body: report.body { stats.write(to: &$0) })
+        return Response(
+            status: report.status.httpStatus,
+            body: report.body { json in
+                stats.write(to: &json)
+                if let persister {
+                    json.member("persister", object: { persister.writeStats(to: &$0, uptime: uptime) })
+                }
+            })
+    }
+
+    /// Rows that can't be written make a router degraded, not unhealthy: subscribers have all they need, and a balancer
+    /// that went elsewhere would only take that away.
+    private static func status(_ router: HealthReport.Status, _ persister: HealthReport.Status?) -> HealthReport.Status {
+        switch (router, persister) {
+        case (.healthy, .degraded?), (.healthy, .unhealthy?): .degraded
+        default: router
+        }
     }
 
     private func probe(_ report: ProbeReport) -> Response { Response(status: report.httpStatus, body: report.body) }
@@ -60,13 +85,13 @@ struct RouterPages: Sendable {
                     object: { json in
                         json.member("kafka", connection(snapshots, \.isJoined, \.sourceFailure))
                         json.member("redis", connection(snapshots, \.isSinkReady, \.sinkFailure))
-                        json.member("database", "not used: this process has no persister")
+                        json.member("database", persister?.connection ?? "not used: this process has no persister")
                     })
                 let topics = Set(snapshots.flatMap { $0.snapshot.partitions.map(\.source.topic) })
                 json.member("topics", topics.sorted())
                 let stats = RouterStats(lanes: snapshots, uptime: uptime, startedAt: startedAt)
                 json.member("stats", object: { stats.write(to: &$0) })
-                json.member("reasons", health.reasons)
+                json.member("reasons", health.reasons + (persister?.health.reasons ?? []))
                 json.member(
                     "lanes",
                     object: { json in
@@ -74,20 +99,8 @@ struct RouterPages: Sendable {
                             json.member(lane.rawValue, object: { describe(snapshot, &$0) })
                         }
                     })
-                json.key("errors")
-                journal.write(to: &json)
-                json.member(
-                    "libraries",
-                    object: { json in
-                        for library in libraries { json.member(library.name, library.version) }
-                    })
-                json.member(
-                    "settings",
-                    object: { json in
-                        for value in settings.effectiveValues {
-                            json.member(value.name, value.isSet ? value.value : nil)
-                        }
-                    })
+                if let persister { json.member("persister", object: { persister.describe(to: &$0) }) }
+                DiagnosticTail.write(to: &json, journal: journal, libraries: libraries, settings: settings)
             }
         }
     }

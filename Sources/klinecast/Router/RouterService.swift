@@ -11,6 +11,8 @@ import Telemetry
 /// The router's parts, wired: two lanes on threads of their own, the dead letters, and HTTP.
 final class RouterService: Sendable {
     private let lanes: [LaneThread]
+    /// `nil` with PERSIST=off.
+    private let persister: PersisterThread?
     private let deadLetters: DeadLetterWriter
     private let server: HTTP.Server
     /// Holds the lock on this member's name as long as the router lives.
@@ -25,8 +27,11 @@ final class RouterService: Sendable {
         deadLetters = DeadLetterWriter(settings: kafka)
         let journal = ErrorJournal()
         let statuses = Lane.allCases.map { LaneStatus(lane: $0, journal: journal) }
+        persister =
+            settings.router.persists
+            ? try PersisterThread(settings, deadLetters: deadLetters, journal: journal) : nil
         let pages = RouterPages(
-            lanes: statuses, settings: settings, journal: journal, libraries: VersionCommand.libraries, started: .now,
+            lanes: statuses, persister: persister.map(PersisterReport.init), settings: settings, journal: journal, libraries: VersionCommand.libraries, started: .now,
             startedAt: Timestamp.seconds())
         let metrics = HTTPMetrics()
         var limits = ServerLimits()
@@ -53,6 +58,8 @@ final class RouterService: Sendable {
         self.lanes = lanes
         do {
             for lane in lanes { try lane.start() }
+            // Subscribers come first: a database that is of no use is told in /health, and tried again.
+            try persister?.start(patiently: true)
         } catch {
             stop(.now)
             server.stop()
@@ -68,11 +75,13 @@ final class RouterService: Sendable {
 
     func stop(_ stop: PipelineControl.Stop) {
         for lane in lanes { lane.control.stop(stop) }
+        persister?.control.stop(stop)
     }
 
     /// Waits for the lanes' end, which a stop brings, then ends the rest.
     func waitForEnd() {
         for lane in lanes { lane.waitForEnd() }
+        persister?.waitForEnd()
         deadLetters.stop()
         server.stop()
     }

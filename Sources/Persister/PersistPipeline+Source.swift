@@ -1,0 +1,204 @@
+import Glibc
+import MarketData
+import Records
+import Telemetry
+
+/// What the group gives and takes, where reading goes on, and the pauses of a full batch.
+extension PersistPipeline {
+    mutating func followSource(_ now: ContinuousClock.Instant) {
+        if tendAt.map({ now >= $0 }) ?? true {
+            tendAt = now + (source.isJoined ? .seconds(1) : .milliseconds(100))
+            source.tend()
+        }
+        while let event = source.nextEvent() { follow(event, now) }
+        if assignment?.claims != nil, assignAgainAt.map({ now >= $0 }) ?? true { assign(now) }
+        if let revocation { finishRevocationIfDone(revocation.slots, deadline: revocation.deadline, now) }
+        followFenced(now)
+        followMoves(now)
+    }
+
+    private mutating func follow(_ event: SourceEvent, _ now: ContinuousClock.Instant) {
+        switch event {
+        case .assigning(let list):
+            snapshot.counters.rebalances += 1
+            assignment = Assignment(partitions: list, ticket: nextTicket, claims: nil)
+            assignAgainAt = nil
+            nextTicket += 1
+            if list.isEmpty {
+                assignment?.claims = []
+            } else {
+                store.submit(.claim(ticket: nextTicket - 1, list))
+            }
+        case .revoking(let slots, let isLost):
+            snapshot.counters.rebalances += 1
+            // Asked for again before they were taken over: there is nothing to give back but these.
+            assignment = nil
+            if isLost {
+                revocation?.slots.removeAll { slots.contains($0) }
+                giveBack(slots, commit: false)
+            } else {
+                for slot in slots { partitions[Int(slot)]?.state = .revoking }
+                revocation = ((revocation?.slots ?? []) + slots, revocation?.deadline ?? now + settings.revocationLimit)
+            }
+        case .failure(let code, let sentence, let isFatal):
+            snapshot.counters.sourceFailures += 1
+            snapshot.sourceFailure = sentence
+            status.note(code, sentence)
+            if isFatal {
+                Log.error("Kafka consumer failed for good", ["kafka.error": code, "reason": sentence])
+                snapshot.fatal = sentence
+                isFinished = true
+            }
+        // The records themselves tell, in their order: see `isSameLog`.
+        case .positionReset: snapshot.counters.positionResets += 1
+        }
+    }
+
+    // MARK: Assignment
+
+    private mutating func assign(_ now: ContinuousClock.Instant) {
+        guard let wanted = assignment, let claims = wanted.claims else { return }
+        do {
+            let limits = wanted.partitions.isEmpty ? [] : try source.limits(of: wanted.partitions)
+            let starts = zip(claims, limits).map { ReadingStart($0, $1) }
+            let assigned = try source.assign(wanted.partitions, at: starts.map(\.offset))
+            assignment = nil
+            assignAgainAt = nil
+            for (index, partition) in assigned.enumerated() { add(partition, claims[index], starts[index]) }
+            if isPaused { source.pause(assigned.map(\.slot)) }
+            sourceIsReady = true
+            Log.info("Partitions assigned", ["lane": "persist", "kafka.partitions": String(assigned.count)], per: "persist")
+        } catch {
+            // Brokers that do not answer now: nothing is lost by asking again.
+            snapshot.sourceFailure = String(describing: error)
+            status.note("assign", String(describing: error))
+            assignAgainAt = now + .milliseconds(500)
+            Log.warning("Partitions could not be taken over", ["lane": "persist", "reason": String(describing: error)])
+        }
+    }
+
+    private mutating func add(_ assigned: AssignedPartition, _ claim: Claim, _ start: ReadingStart) {
+        let partition = PersistPartition(assigned, claim: claim, start: start, series: series)
+        while partitions.count <= Int(assigned.slot) { partitions.append(nil) }
+        slots[assigned.source] = assigned.slot
+        partitions[Int(assigned.slot)] = partition
+        if start.generation != claim.generation { snapshot.counters.topicsCreatedAnew += 1 }
+        if let hole = start.hole { note(hole, in: partition) }
+    }
+
+    // MARK: Revocation
+
+    private mutating func finishRevocationIfDone(
+        _ slots: [Int32], deadline: ContinuousClock.Instant, _ now: ContinuousClock.Instant
+    ) {
+        // What was taken of them is in one of the two batches; both are written first.
+        let isDone = spare != nil && filling.isEmpty
+        guard isDone || now >= deadline else { return }
+        revocation = nil
+        giveBack(slots, commit: true)
+    }
+
+    /// Ends all that goes on with these partitions here. What is not written of them is its next owner's: rows of theirs in
+    /// a batch that is being written are fenced there.
+    private mutating func giveBack(_ slots: [Int32], commit: Bool) {
+        let gone = Set(slots)
+        returnTaken { gone.contains($0) }
+        let isInBatch = filling.steps.contains { step in held(step.source).map { gone.contains($0.slot) } ?? true }
+        for slot in gone where Int(slot) < partitions.count {
+            if let source = partitions[Int(slot)]?.source { self.slots[source] = nil }
+            partitions[Int(slot)] = nil
+        }
+        if isInBatch { mustRestart = true }
+        source.revoke(slots, commit: commit)
+        Log.info(
+            "Partitions given back",
+            ["lane": "persist", "kafka.partitions": String(slots.count), "kafka.lost": String(!commit)],
+            per: "persist")
+    }
+
+    /// Keeps the records of the others that were taken but not looked at.
+    private mutating func returnTaken(where isReturned: (Int32) -> Bool) {
+        var kept = takenNext
+        for index in takenNext..<takenCount {
+            let record = unsafe taken[index]
+            if unsafe isReturned(record.slot) {
+                unsafe giveBack(record)
+            } else {
+                unsafe taken[kept] = unsafe record
+                kept += 1
+            }
+        }
+        takenCount = kept
+    }
+
+    // MARK: Moving
+
+    /// Has a partition read again from what the database holds.
+    mutating func move(_ partition: PersistPartition) {
+        partition.state = .moving
+        moveAgainAt = moveAgainAt ?? .now
+    }
+
+    private mutating func followMoves(_ now: ContinuousClock.Instant) {
+        guard let moveAgainAt, now >= moveAgainAt else { return }
+        let moving = partitions.compactMap { $0 }.filter { $0.state == .moving }
+        self.moveAgainAt = nil
+        guard !moving.isEmpty else { return }
+        do {
+            let slots = Set(moving.map(\.slot))
+            returnTaken { slots.contains($0) }
+            let offsets = moving.map { $0.placeToReadFrom() }
+            try source.move(moving.map(\.slot), to: offsets)
+            for partition in moving {
+                partition.state = .reading
+                partition.moveTo = nil
+            }
+            if isPaused { source.pause(moving.map(\.slot)) }
+            sourceIsReady = true
+        } catch {
+            self.moveAgainAt = now + .milliseconds(500)
+            status.note("move", String(describing: error))
+        }
+    }
+
+    // MARK: Pauses
+
+    /// Without room nothing is taken, and a consumer that is not asked leaves its group after `max.poll.interval.ms`. A
+    /// short stall passes by itself; in a long one the partitions are paused, which throws the fetched records away, and
+    /// the consumer is asked again.
+    mutating func relieve(_ now: ContinuousClock.Instant) {
+        let isFull = !canTake && drainDeadline == nil
+        if !isFull {
+            fullSince = nil
+            if isPaused, takenNext == takenCount { resumeAll() }
+            return
+        }
+        fullSince = fullSince ?? now
+        guard let fullSince, now >= fullSince + settings.pauseAfter else { return }
+        if !isPaused {
+            isPaused = true
+            source.pause(partitions.compactMap { $0?.slot })
+            Log.warning("Partitions paused until there is room again", ["lane": "persist"])
+        }
+        // Asked for rebalances and errors; a record that slips through waits with the others that were taken.
+        if takenNext == takenCount {
+            unsafe takenCount = source.take(into: taken, limit: 1)
+            takenNext = 0
+            sourceIsReady = source.hasMore
+        }
+        self.fullSince = now - settings.pauseAfter + .milliseconds(500)
+    }
+
+    private mutating func resumeAll() {
+        isPaused = false
+        source.resume(partitions.compactMap { $0 }.filter { $0.state != .fenced }.map(\.slot))
+        sourceIsReady = true
+    }
+}
+
+/// Milliseconds since 1970 by the wall clock.
+func unixMilliseconds() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}

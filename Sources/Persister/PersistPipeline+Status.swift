@@ -1,0 +1,39 @@
+import Records
+
+/// What the persister tells the rest of the process.
+extension PersistPipeline {
+    /// At most five times a second, and at least once: the loop wakes once a second at the latest.
+    mutating func publish(_ now: ContinuousClock.Instant) {
+        guard publishAt.map({ now >= $0 }) ?? true else { return }
+        publishAt = now + .milliseconds(200)
+        snapshot.beat = now
+        snapshot.isJoined = source.isJoined
+        if snapshot.isJoined { snapshot.sourceFailure = nil }
+        let committed = snapshot.counters.committed
+        snapshot.recordsWaiting = filling.recordCount + (spare == nil ? inFlight : 0)
+        if snapshot.recordsWaiting == 0 || committed != committedBefore {
+            snapshot.stalledSince = nil
+        } else {
+            snapshot.stalledSince = snapshot.stalledSince ?? now
+        }
+        committedBefore = committed
+        snapshot.unwrittenDeadLetters = unwritten.count
+        let wall = unixMilliseconds()
+        snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
+        snapshot.fencedPartitions = snapshot.partitions.count { $0.isFenced }
+        status.publish(snapshot)
+    }
+
+    private func describe(_ partition: PersistPartition, _ wall: Int64) -> PersistedPartition {
+        let position = partition.nextOffset
+        let heard = source.watermarks(partition.slot)?.high
+        let end = heard.map { max($0, partition.end) } ?? (partition.end >= 0 ? partition.end : nil)
+        // A transaction's end is no record: past it nothing is left to read.
+        let isAtEnd = partition.end >= 0 && partition.end == end && partition.previous + 1 <= position
+        let lag = end.map { isAtEnd ? 0 : max(0, $0 - position) }
+        let age = partition.committedTimestamp >= 0 ? max(0, wall - partition.committedTimestamp) : nil
+        return PersistedPartition(
+            source: partition.source, generation: partition.generation, fence: partition.fence, position: position,
+            end: end, lag: lag, lagMilliseconds: lag == 0 ? 0 : age, isFenced: partition.state == .fenced)
+    }
+}

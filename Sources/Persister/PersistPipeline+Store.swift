@@ -1,0 +1,144 @@
+import Records
+import Telemetry
+
+/// Batches on their way to the database, and what its answers mean.
+extension PersistPipeline {
+    /// Hands the batch over when the store is free and the batch is full, old enough, or waited for.
+    mutating func seal(_ now: ContinuousClock.Instant) {
+        guard let next = spare, !mustRestart, !filling.isEmpty, unwritten.isEmpty else { return }
+        let isOld = fillingSince.map { now >= $0 + settings.batchTime } ?? true
+        guard isOld || mustSeal || !filling.hasRoom(forRecordOf: 0) || revocation != nil || drainDeadline != nil else { return }
+        filling.series = series.all
+        for step in filling.steps {
+            guard let partition = held(step.source) else { continue }
+            partition.expected = step.nextOffset
+        }
+        snapshot.counters.batches += 1
+        inFlight = filling.recordCount
+        store.submit(.write(filling))
+        filling = next
+        spare = nil
+        beginBatch()
+    }
+
+    /// The next batch is empty; letters of the one before are of no interest any more.
+    private mutating func beginBatch() {
+        filling.clear()
+        serial &+= 1
+        fillingSince = nil
+        mustSeal = false
+        unwritten.removeAll(keepingCapacity: true)
+        snapshot.deadLetterFailure = nil
+    }
+
+    func held(_ source: SourcePartition) -> PersistPartition? {
+        slots[source].flatMap { partitions[Int($0)] }
+    }
+
+    mutating func followStore(_ now: ContinuousClock.Instant) {
+        for answer in store.takeAnswers() {
+            switch answer {
+            case .claimed(let ticket, let claims):
+                if assignment?.ticket == ticket { assignment?.claims = claims }
+                reclaimed(ticket, claims)
+            case .wrote(let batch, let report, let duration):
+                spare = batch
+                noteWritten(batch, report, duration)
+            case .fenced(let batch, let lost):
+                spare = batch
+                becomeFenced(lost, now)
+                mustRestart = true
+            case .refused(let batch, let rows):
+                spare = batch
+                for row in rows { refusals[row.source, default: [:]][row.offset] = row.sentence }
+                mustRestart = true
+            case .removed(let count):
+                snapshot.counters.candlesRemoved += count
+                // More of them wait: the next round as soon as the store has time.
+                removeAt = now + (count < Self.removeLimit ? .seconds(600) : .milliseconds(100))
+            }
+        }
+        if mustRestart, spare != nil { restart() }
+    }
+
+    private mutating func noteWritten(_ batch: RowBatch, _ report: WriteReport, _ duration: Duration) {
+        for step in batch.steps {
+            guard let partition = held(step.source), partition.fence == step.fence else { continue }
+            partition.committed = StoredPosition(
+                nextOffset: step.nextOffset, lastTimestamp: step.lastTimestamp, lastCRC32: step.lastCRC32)
+            partition.committedGeneration = step.generation
+            partition.committedTimestamp = step.lastTimestamp
+            source.store(partition.slot, nextOffset: step.nextOffset)
+            if refusals[step.source] != nil {
+                refusals[step.source] = refusals[step.source]?.filter { $0.key >= step.nextOffset }
+            }
+        }
+        refusals = refusals.filter { !$0.value.isEmpty }
+        settings.failpoint(.afterStore)
+        snapshot.counters.note(report, records: batch.recordCount, coalesced: batch.coalescedCount, took: duration)
+    }
+
+    /// Gives up both batches: what the database refused holds rows of many partitions, and a coalesced row may stand for
+    /// another's. Everything since the last commit is read again.
+    private mutating func restart() {
+        mustRestart = false
+        beginBatch()
+        for case let partition? in partitions where partition.state == .reading { move(partition) }
+        snapshot.counters.restarts += 1
+    }
+
+    // MARK: Fenced
+
+    private mutating func becomeFenced(_ lost: [SourcePartition], _ now: ContinuousClock.Instant) {
+        snapshot.counters.fenced += 1
+        let slots = lost.compactMap { held($0) }
+        for partition in slots where partition.state != .revoking { partition.state = .fenced }
+        source.pause(slots.map(\.slot))
+        fencedAskAt = now
+        Log.warning(
+            "Others have claimed partitions, nothing of theirs was written",
+            ["kafka.partitions": lost.map { "\($0.topic)/\($0.partition)" }.joined(separator: ",")])
+    }
+
+    /// Whoever froze past its session learns here that the partitions are others'. A member that still holds them claims
+    /// them again: somebody's mistake had claimed them.
+    mutating func followFenced(_ now: ContinuousClock.Instant) {
+        guard let fencedAskAt, now >= fencedAskAt, revocation == nil, assignment == nil else { return }
+        let fenced = partitions.compactMap { $0 }.filter { $0.state == .fenced }
+        guard !fenced.isEmpty else {
+            self.fencedAskAt = nil
+            return
+        }
+        self.fencedAskAt = now + .seconds(1)
+        guard reclaim == nil, source.standing() == .member else { return }
+        reclaim = (nextTicket, fenced.map(\.slot))
+        nextTicket += 1
+        store.submit(.claim(ticket: reclaim!.ticket, fenced.map(\.source)))
+    }
+
+    private mutating func reclaimed(_ ticket: UInt64, _ claims: [Claim]) {
+        guard let reclaim, reclaim.ticket == ticket else { return }
+        self.reclaim = nil
+        for (slot, claim) in zip(reclaim.slots, claims) {
+            guard Int(slot) < partitions.count, let partition = partitions[Int(slot)], partition.state == .fenced else {
+                continue
+            }
+            partition.fence = claim.fence
+            partition.committed = claim.position
+            partition.committedGeneration = claim.generation
+            move(partition)
+        }
+    }
+
+    // MARK: Retention
+
+    static var removeLimit: Int { 5_000 }
+
+    mutating func removeOld(_ now: ContinuousClock.Instant) {
+        guard let retention = settings.retention, spare != nil, now >= removeAt ?? now else { return }
+        // Asked again when the answer is there.
+        removeAt = now + .seconds(3_600)
+        let milliseconds = retention.components.seconds * 1_000
+        store.submit(.remove(before: unixMilliseconds() - milliseconds, limit: Self.removeLimit))
+    }
+}

@@ -1,0 +1,408 @@
+import Glibc
+import MarketData
+package import Records
+import Telemetry
+
+/// The persister: takes records, decodes and coalesces them into batches, and has each written in one transaction together
+/// with how far its partitions have come.
+///
+/// All of it lives on one thread, in `run`; the database's calls block on another, `StoreThread`. One batch is written
+/// while the next is filled. What is promised:
+/// - a row is in the database once, whatever ends in between: the position moves with the rows or not at all;
+/// - nothing is written for a partition that somebody else has claimed since (`StoreError.fenced`);
+/// - what can't be a row is in `dead_letters` and, acknowledged before that, in the dead-letter topic;
+/// - memory is bounded by two batches and what the consumer has fetched, whatever the database does.
+///
+/// Decisions are in values of their own: `ReadingStart` and `Anchor` (where to read, and whether it is still the same
+/// log), `CandleDecoder` (what is a row), `RowBatch` (which row of a key wins). This is the loop around them.
+@safe package struct PersistPipeline<Source: PositionedSource>: ~Copyable {
+    let settings: PersistSettings
+    let source: Source
+    let store: StoreThread
+    let deadLetters: any DeadLetterSink
+    let control: PipelineControl
+    let status: PersistStatus
+
+    var candles: CandleDecoder
+    var trades: TradeDecoder
+    let series = SeriesTable()
+    /// By slot.
+    var partitions: [PersistPartition?] = []
+    var slots: [SourcePartition: Int32] = [:]
+    var poller: Poller
+    var snapshot: PersistSnapshot
+
+    /// Being filled; its dead letters carry `serial`.
+    var filling: RowBatch
+    var serial: UInt32 = 1
+    /// The other one; `nil` while the store has it.
+    var spare: RowBatch?
+    var fillingSince: ContinuousClock.Instant?
+    /// It must be written before another record is taken.
+    var mustSeal = false
+    /// All that is not committed is given up and read again, as soon as the store has answered for its batch.
+    var mustRestart = false
+    /// Dead letters of the batch being filled that Kafka has not acknowledged yet.
+    var unwritten: Set<DeadLetterTicket.Place> = []
+    /// What the database refused by its own rules: dead letters when they come again.
+    var refusals: [SourcePartition: [Int64: String]] = [:]
+
+    /// Records taken and not yet looked at: `taken[takenNext..<takenCount]`.
+    let taken: UnsafeMutablePointer<Record>
+    static var takeLimit: Int { 64 }
+    var takenNext = 0
+    var takenCount = 0
+    var sourceIsReady = true
+    /// The run of records of one partition that is being looked at: the last one's checksum goes into its step.
+    var lastOfRun: (step: Int32, record: Int)?
+
+    /// What the group gave us: first claimed in the database, then taken over.
+    var assignment: Assignment?
+    var assignAgainAt: ContinuousClock.Instant?
+    var nextTicket: UInt64 = 1
+    var revocation: (slots: [Int32], deadline: ContinuousClock.Instant)?
+    var moveAgainAt: ContinuousClock.Instant?
+    /// When to ask about partitions that others have claimed.
+    var fencedAskAt: ContinuousClock.Instant?
+    var reclaim: (ticket: UInt64, slots: [Int32])?
+    var fullSince: ContinuousClock.Instant?
+    var isPaused = false
+    var drainDeadline: ContinuousClock.Instant?
+    var isFinished = false
+    /// Records of the batch that the store has.
+    var inFlight = 0
+    var committedBefore = 0
+    var tendAt: ContinuousClock.Instant?
+    var publishAt: ContinuousClock.Instant?
+    var removeAt: ContinuousClock.Instant?
+
+    struct Assignment {
+        var partitions: [SourcePartition]
+        var ticket: UInt64
+        /// `nil` until the database has answered.
+        var claims: [Claim]?
+    }
+
+    /// - Parameter earlier: what the pipeline before this one said last; counts go on from there.
+    package init(
+        settings: PersistSettings, source: Source, store: StoreThread, deadLetters: any DeadLetterSink,
+        control: PipelineControl, status: PersistStatus, after earlier: PersistSnapshot? = nil
+    ) {
+        self.settings = settings
+        self.source = source
+        self.store = store
+        self.deadLetters = deadLetters
+        self.control = control
+        self.status = status
+        candles = CandleDecoder(messageLimit: settings.messageBytes)
+        trades = TradeDecoder(messageLimit: settings.messageBytes)
+        filling = RowBatch(limits: settings.limits)
+        spare = RowBatch(limits: settings.limits)
+        // Results for letters of an earlier pipeline must not be taken for this one's.
+        serial = (earlier?.lastSerial ?? 0) &+ 1
+        snapshot = PersistSnapshot()
+        snapshot.counters = earlier?.counters ?? PersistCounters()
+        poller = Poller(source: source.readiness, control: control.descriptor)
+        unsafe taken = .allocate(capacity: Self.takeLimit)
+    }
+
+    deinit { unsafe taken.deallocate() }
+
+    /// Runs until a stop is requested and done, or the source fails for good. The caller closes the source then, on this
+    /// thread, and stops the store.
+    package mutating func run() {
+        snapshot.phase = .running
+        poller.watch(store.descriptor, generation: 1, forWriting: false)
+        while !isFinished {
+            let ready = poller.wait(milliseconds: waitingTime(.now))
+            if ready.contains(.source) { sourceIsReady = true }
+            let now = ContinuousClock.now
+            if ready.contains(.control) { takeResults() }
+            followStore(now)
+            followSource(now)
+            fill(now)
+            seal(now)
+            relieve(now)
+            removeOld(now)
+            followStop(now)
+            publish(now)
+        }
+        leave()
+    }
+
+    /// 0 while there is work, else the time to the next deadline; at most a second.
+    private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
+        if canTake, sourceIsReady || takenNext < takenCount { return 0 }
+        var next = now + .seconds(1)
+        func notAfter(_ moment: ContinuousClock.Instant?) {
+            if let moment, moment < next { next = moment }
+        }
+        notAfter(tendAt)
+        notAfter(assignAgainAt)
+        notAfter(moveAgainAt)
+        notAfter(fencedAskAt)
+        notAfter(revocation?.deadline)
+        notAfter(drainDeadline)
+        if spare != nil, let fillingSince, unwritten.isEmpty { notAfter(fillingSince + settings.batchTime) }
+        if let fullSince { notAfter(fullSince + settings.pauseAfter) }
+        let (seconds, attoseconds) = (next - now).components
+        // Rounded up, or the last millisecond before a deadline would be spent spinning.
+        return Int32(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+    }
+
+    // MARK: Filling
+
+    var canTake: Bool {
+        !mustSeal && !mustRestart && revocation == nil && drainDeadline == nil && unwritten.count < Self.letterLimit
+            && filling.hasRoom(forRecordOf: 0)
+    }
+    /// Dead letters that may wait for Kafka at once.
+    static var letterLimit: Int { 4_096 }
+
+    /// Takes what there is into the batch, a few records at a time, until it is full; answers and events are looked at
+    /// before the next one.
+    private mutating func fill(_ now: ContinuousClock.Instant) {
+        while canTake {
+            if takenNext == takenCount {
+                guard sourceIsReady else { break }
+                unsafe takenCount = source.take(into: taken, limit: Self.takeLimit)
+                takenNext = 0
+                sourceIsReady = source.hasMore
+                if takenCount == 0 { break }
+            }
+            while takenNext < takenCount, canTake {
+                guard unsafe accept(taken[takenNext], at: takenNext) else { break }
+                takenNext += 1
+            }
+            endRun()
+            releaseLooked()
+        }
+        if filling.recordCount > 0, fillingSince == nil { fillingSince = now }
+    }
+
+    /// Gives the memory of what was looked at back, and moves the rest to the front.
+    private mutating func releaseLooked() {
+        for index in 0..<takenNext { unsafe giveBack(taken[index]) }
+        for index in takenNext..<takenCount { unsafe taken[index - takenNext] = taken[index] }
+        takenCount -= takenNext
+        takenNext = 0
+    }
+
+    func giveBack(_ record: Record) {
+        guard var handle = unsafe record.handle else { return }
+        unsafe source.release(&handle, count: 1)
+    }
+
+    /// Looks at one record; false when the batch must be written before it can be taken.
+    private mutating func accept(_ record: Record, at place: Int) -> Bool {
+        let slot = unsafe Int(record.slot)
+        guard slot < partitions.count, let partition = partitions[slot], partition.state == .reading else {
+            return true
+        }
+        guard unsafe record.kind == .record else {
+            unsafe partition.end = record.offset
+            return true
+        }
+        guard unsafe isSameLog(record, partition) else { return true }
+        // One batch never holds two generations of a partition.
+        if partition.stepSerial == serial, filling.steps[Int(partition.step)].generation != partition.generation {
+            mustSeal = true
+            return false
+        }
+        guard unsafe filling.hasRoom(forRecordOf: (record.value?.count ?? 0) + (record.key?.count ?? 0)) else {
+            mustSeal = true
+            return false
+        }
+        unsafe add(record, of: partition, at: place)
+        return true
+    }
+
+    private mutating func add(_ record: Record, of partition: PersistPartition, at place: Int) {
+        let offset = unsafe record.offset
+        let step = self.step(of: partition)
+        if lastOfRun?.step != step { endRun() }
+        lastOfRun = (step, place)
+        filling.steps[Int(step)].nextOffset = offset + 1
+        unsafe filling.steps[Int(step)].lastTimestamp = record.timestamp
+        partition.previous = offset
+        unsafe partition.takenTimestamp = record.timestamp
+        filling.recordCount += 1
+        snapshot.counters.received += 1
+        unsafe snapshot.counters.receivedBytes += record.value?.count ?? 0
+        if let sentence = refusals[partition.source]?[offset] {
+            unsafe refuse(record, partition, step, .refusedByDatabase, sentence)
+            return
+        }
+        switch partition.content {
+        case .candles(let topic):
+            if let refusal = unsafe candles.decode(record, of: topic, step: step, into: filling) {
+                unsafe refuse(record, partition, step, refusal, candles.refusalDetail)
+            }
+        case .trades(let table):
+            if let refusal = unsafe trades.decode(record, for: table, step: step, into: filling) {
+                unsafe refuse(record, partition, step, refusal, trades.refusalDetail)
+            }
+        }
+    }
+
+    private mutating func step(of partition: PersistPartition) -> Int32 {
+        if partition.stepSerial == serial { return partition.step }
+        partition.step = Int32(filling.steps.count)
+        partition.stepSerial = serial
+        filling.steps.append(
+            PartitionStep(
+                source: partition.source, generation: partition.generation, fence: partition.fence,
+                expectedOffset: partition.expected, nextOffset: partition.expected, lastTimestamp: -1, lastCRC32: 0))
+        return partition.step
+    }
+
+    /// The checksum that tells the log again after a restart: of the last record of each run only.
+    private mutating func endRun() {
+        guard let last = lastOfRun else { return }
+        filling.steps[Int(last.step)].lastCRC32 = unsafe Checksum.crc32(taken[last.record].value)
+        lastOfRun = nil
+    }
+
+    // MARK: Is it still the same log?
+
+    /// Compares the first record after a claim with what the database remembers, and notices offsets that fall or jump.
+    /// False: this record is not to be taken.
+    private mutating func isSameLog(_ record: Record, _ partition: PersistPartition) -> Bool {
+        let offset = unsafe record.offset
+        if let anchor = partition.anchor {
+            partition.anchor = nil
+            let finding = anchor.find(
+                offset: offset, timestamp: unsafe record.timestamp, crc32: { unsafe Checksum.crc32(record.value) },
+                logStart: source.watermarks(partition.slot)?.low ?? 0)
+            switch finding {
+            case .same:
+                partition.previous = offset
+                return false
+            case .anewFromHere: beginAnew(partition, at: offset)
+            case .anewFromStart:
+                let start = source.watermarks(partition.slot)?.low ?? 0
+                beginAnew(partition, at: start)
+                partition.moveTo = start
+                move(partition)
+                return false
+            case .gone(let hole): if let hole { note(hole, in: partition) }
+            }
+        } else if offset <= partition.previous {
+            beginAnew(partition, at: offset)
+        } else if offset > partition.previous + 1, let low = source.watermarks(partition.slot)?.low,
+            low > partition.previous + 1
+        {
+            note(partition.previous + 1..<min(low, offset), in: partition)
+        }
+        return true
+    }
+
+    /// Offsets begin again: the topic was deleted and created anew.
+    private mutating func beginAnew(_ partition: PersistPartition, at offset: Int64) {
+        partition.generation += 1
+        partition.start = offset
+        partition.previous = offset - 1
+        snapshot.counters.topicsCreatedAnew += 1
+        Log.warning(
+            "Topic was created anew and is read from its start",
+            [
+                "kafka.topic": partition.source.topic, "kafka.partition": String(partition.source.partition),
+                "generation": String(partition.generation),
+            ])
+    }
+
+    mutating func note(_ hole: Range<Int64>, in partition: PersistPartition) {
+        filling.holes.append(
+            Hole(
+                source: partition.source, generation: partition.generation, from: hole.lowerBound, to: hole.upperBound))
+        snapshot.counters.holes += 1
+        snapshot.counters.recordsInHoles += hole.count
+        Log.error(
+            "Retention took records before they were read",
+            [
+                "kafka.topic": partition.source.topic, "kafka.partition": String(partition.source.partition),
+                "kafka.from": String(hole.lowerBound), "kafka.to": String(hole.upperBound),
+            ])
+    }
+
+    // MARK: Dead letters
+
+    private mutating func refuse(
+        _ record: Record, _ partition: PersistPartition, _ step: Int32, _ reason: PersistRefusal, _ detail: String
+    ) {
+        guard let handle = unsafe record.handle else { return }
+        let contents = unsafe source.contents(of: handle)
+        let offset = unsafe record.offset
+        let timestamp = unsafe record.timestamp
+        filling.add(
+            RefusedRecord(
+                step: step, offset: offset, timestamp: timestamp, key: contents.key, value: contents.value,
+                reason: reason, detail: detail))
+        snapshot.counters.refuse(reason)
+        let ticket = DeadLetterTicket(
+            slot: partition.slot, epoch: serial, offset: offset, byteCount: contents.byteCount)
+        unwritten.insert(ticket.place)
+        deadLetters.submit(
+            DeadLetter(
+                stage: .persist, source: partition.source, offset: offset, timestamp: timestamp, contents: contents,
+                reason: reason.rawValue, detail: detail, ticket: ticket), resultTo: control)
+        Log.warning(
+            "Record became a dead letter",
+            [
+                "kafka.topic": partition.source.topic, "kafka.partition": String(partition.source.partition),
+                "kafka.offset": String(offset), "reason": reason.rawValue, "detail": detail,
+            ])
+    }
+
+    private mutating func takeResults() {
+        for result in control.takeResults() where result.ticket.epoch == serial {
+            switch result.outcome {
+            case .written:
+                if unwritten.remove(result.ticket.place) != nil { snapshot.counters.deadLettersWritten += 1 }
+                if unwritten.isEmpty { snapshot.deadLetterFailure = nil }
+            case .delayed(let sentence):
+                if snapshot.deadLetterFailure == nil {
+                    status.note("dead_letter", sentence)
+                    Log.error("Dead letter can't be written, its batch waits", ["reason": sentence])
+                }
+                snapshot.deadLetterFailure = sentence
+            }
+        }
+    }
+
+    // MARK: Stopping
+
+    private mutating func followStop(_ now: ContinuousClock.Instant) {
+        switch control.requestedStop {
+        case .none: return
+        case .now: isFinished = true
+        case .drain:
+            if drainDeadline == nil {
+                drainDeadline = now + settings.drainLimit
+                snapshot.phase = .draining
+            }
+            let isDone = spare != nil && filling.isEmpty
+            isFinished = isDone || now >= (drainDeadline ?? now)
+        }
+    }
+
+    private mutating func leave() {
+        for index in takenNext..<takenCount { unsafe giveBack(taken[index]) }
+        takenCount = 0
+        takenNext = 0
+        if control.requestedStop != .now { _ = source.commit() }
+        snapshot.phase = .stopped
+        snapshot.lastSerial = serial
+        snapshot.isJoined = false
+        status.publish(snapshot)
+    }
+}
+
+extension DeadLetterTicket {
+    /// Which record of a batch.
+    struct Place: Hashable {
+        let slot: Int32
+        let offset: Int64
+    }
+    var place: Place { Place(slot: slot, offset: offset) }
+}
