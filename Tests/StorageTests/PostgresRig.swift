@@ -1,0 +1,3 @@
+extension StoreRig {
+    static let postgres: [StoreRig] = []
+}
