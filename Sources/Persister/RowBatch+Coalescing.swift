@@ -34,7 +34,7 @@ extension RowBatch {
     func addLast(_ row: CandleRow) {
         var row = row
         row.textStart = UInt32(truncatingIfNeeded: textCount)
-        let mask = 1 << placeBits - 1
+        let mask = (1 << placeBits) - 1
         var index = place(of: row)
         while unsafe places[index].stamp == stamp {
             let standing = unsafe candles + Int(places[index].row)
@@ -56,7 +56,8 @@ extension RowBatch {
     @inline(__always)
     private func place(of row: CandleRow) -> Int {
         let key = UInt64(bitPattern: row.time) &+ UInt64(bitPattern: Int64(row.series)) &* 0xd6e8_feb8_6659_fd93
-        return Int(truncatingIfNeeded: (key ^ key >> 32) &* 0x9e37_79b9_7f4a_7c15 >> UInt64(64 - placeBits))
+        let mixed = (key ^ (key >> 32)) &* 0x9e37_79b9_7f4a_7c15
+        return Int(truncatingIfNeeded: mixed >> UInt64(64 - placeBits))
     }
 
     /// Makes the row's text, the last, part of the batch; its bytes rounded up, since the next update of a candle is

@@ -2,6 +2,7 @@ import Configuration
 import HTTP
 import Kafka
 import Persister
+import Records
 import Telemetry
 
 /// A persister alone: its threads, the dead letters, and HTTP.

@@ -4,6 +4,7 @@ import Foundation
 import Kafka
 import Persister
 import Records
+import Storage
 import Telemetry
 
 /// The persister's two threads, in a process of its own or beside the router's lanes.

@@ -1,6 +1,7 @@
 import Configuration
 import HTTP
 import Kafka
+import Persister
 import Records
 import Router
 import Telemetry
@@ -22,11 +23,10 @@ struct RouterPages: Sendable {
 
     func routes(metrics: HTTPMetrics, version: String) -> [HTTP.Route] {
         let router = RouterMetrics(lanes: lanes, seriesLimit: settings.router.metricsSeries)
-        var sources: [any MetricSource] = [router, metrics, ProcessMetrics()]
-        if let persister {
-            sources.append(
-                PersisterMetrics(report: persister, seriesLimit: settings.router.metricsSeries, isAlone: false))
+        let rows = persister.map {
+            PersisterMetrics(report: $0, seriesLimit: settings.router.metricsSeries, isAlone: false)
         }
+        let sources: [any MetricSource] = [router] + (rows.map { [$0] } ?? []) + [metrics, ProcessMetrics()]
         return [
             Route("GET", "/health") { _ in health() },
             Route("GET", "/health/live") { _ in
