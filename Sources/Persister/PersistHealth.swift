@@ -62,7 +62,8 @@ package struct PersistHealth: Equatable, Sendable {
         var reasons: [String] = []
         if let failure = snapshot.deadLetterFailure {
             reasons.append(
-                "persister: \(snapshot.unwrittenDeadLetters) dead letters can't be written, their batch waits: \(failure)")
+                "persister: \(snapshot.unwrittenDeadLetters) dead letters can't be written, their batch waits: \(failure)"
+            )
         }
         if snapshot.fencedPartitions > 0 {
             reasons.append(

@@ -32,6 +32,8 @@ final class PersistPartition {
     /// The offset of the record taken last.
     var previous: Int64
     var anchor: Anchor?
+    /// What the database refused by its own rules, by generation and offset: dead letters when they come again.
+    var refusals: [Int64: [Int64: String]] = [:]
     /// Where to read on when it is not where the database stands.
     var moveTo: Int64?
     /// Its place in the steps of the batch being filled, where `stepSerial` is that batch's.

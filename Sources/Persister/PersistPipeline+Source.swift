@@ -67,7 +67,8 @@ extension PersistPipeline {
             for (index, partition) in assigned.enumerated() { add(partition, claims[index], starts[index]) }
             if isPaused { source.pause(assigned.map(\.slot)) }
             sourceIsReady = true
-            Log.info("Partitions assigned", ["lane": "persist", "kafka.partitions": String(assigned.count)], per: "persist")
+            Log.info(
+                "Partitions assigned", ["lane": "persist", "kafka.partitions": String(assigned.count)], per: "persist")
         } catch {
             // Brokers that do not answer now: nothing is lost by asking again.
             snapshot.sourceFailure = String(describing: error)

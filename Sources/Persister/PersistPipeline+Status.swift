@@ -10,7 +10,7 @@ extension PersistPipeline {
         snapshot.isJoined = source.isJoined
         if snapshot.isJoined { snapshot.sourceFailure = nil }
         let committed = snapshot.counters.committed
-        snapshot.recordsWaiting = filling.recordCount + (spare == nil ? inFlight : 0)
+        snapshot.recordsWaiting = filling.recordCount + (writing?.recordCount ?? 0)
         if snapshot.recordsWaiting == 0 || committed != committedBefore {
             snapshot.stalledSince = nil
         } else {

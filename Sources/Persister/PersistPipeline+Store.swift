@@ -7,14 +7,16 @@ extension PersistPipeline {
     mutating func seal(_ now: ContinuousClock.Instant) {
         guard let next = spare, !mustRestart, !filling.isEmpty, unwritten.isEmpty else { return }
         let isOld = fillingSince.map { now >= $0 + settings.batchTime } ?? true
-        guard isOld || mustSeal || !filling.hasRoom(forRecordOf: 0) || revocation != nil || drainDeadline != nil else { return }
+        guard isOld || mustSeal || !filling.hasRoom(forRecordOf: 0) || revocation != nil || drainDeadline != nil else {
+            return
+        }
         filling.series = series.all
         for step in filling.steps {
             guard let partition = held(step.source) else { continue }
             partition.expected = step.nextOffset
         }
         snapshot.counters.batches += 1
-        inFlight = filling.recordCount
+        writing = filling
         store.submit(.write(filling))
         filling = next
         spare = nil
@@ -42,15 +44,15 @@ extension PersistPipeline {
                 if assignment?.ticket == ticket { assignment?.claims = claims }
                 reclaimed(ticket, claims)
             case .wrote(let batch, let report, let duration):
-                spare = batch
+                guard takeBack(batch) else { continue }
                 noteWritten(batch, report, duration)
             case .fenced(let batch, let lost):
-                spare = batch
+                guard takeBack(batch) else { continue }
                 becomeFenced(lost, now)
                 mustRestart = true
             case .refused(let batch, let rows):
-                spare = batch
-                for row in rows { refusals[row.source, default: [:]][row.offset] = row.sentence }
+                guard takeBack(batch) else { continue }
+                remember(rows, of: batch)
                 mustRestart = true
             case .removed(let count):
                 snapshot.counters.candlesRemoved += count
@@ -61,6 +63,14 @@ extension PersistPipeline {
         if mustRestart, spare != nil { restart() }
     }
 
+    /// False for a batch of the pipeline that this one took the place of.
+    private mutating func takeBack(_ batch: RowBatch) -> Bool {
+        guard batch === writing else { return false }
+        spare = batch
+        writing = nil
+        return true
+    }
+
     private mutating func noteWritten(_ batch: RowBatch, _ report: WriteReport, _ duration: Duration) {
         for step in batch.steps {
             guard let partition = held(step.source), partition.fence == step.fence else { continue }
@@ -69,13 +79,21 @@ extension PersistPipeline {
             partition.committedGeneration = step.generation
             partition.committedTimestamp = step.lastTimestamp
             source.store(partition.slot, nextOffset: step.nextOffset)
-            if refusals[step.source] != nil {
-                refusals[step.source] = refusals[step.source]?.filter { $0.key >= step.nextOffset }
+            if !partition.refusals.isEmpty {
+                partition.refusals[step.generation] = partition.refusals[step.generation]?
+                    .filter { $0.key >= step.nextOffset }
             }
         }
-        refusals = refusals.filter { !$0.value.isEmpty }
         settings.failpoint(.afterStore)
         snapshot.counters.note(report, records: batch.recordCount, coalesced: batch.coalescedCount, took: duration)
+    }
+
+    private func remember(_ rows: [StoreError.RefusedRow], of batch: RowBatch) {
+        for row in rows {
+            guard let partition = held(row.source), let step = batch.steps.first(where: { $0.source == row.source })
+            else { continue }
+            partition.refusals[step.generation, default: [:]][row.offset] = row.sentence
+        }
     }
 
     /// Gives up both batches: what the database refused holds rows of many partitions, and a coalesced row may stand for

@@ -15,10 +15,10 @@ import Telemetry
 ///
 /// Decisions are in values of their own: `ReadingStart` and `Anchor` (where to read, and whether it is still the same
 /// log), `CandleDecoder` (what is a row), `RowBatch` (which row of a key wins). This is the loop around them.
-@safe package struct PersistPipeline<Source: PositionedSource>: ~Copyable {
+@safe package struct PersistPipeline<Source: PositionedSource, Queue: StoreQueue>: ~Copyable {
     let settings: PersistSettings
     let source: Source
-    let store: StoreThread
+    let store: Queue
     let deadLetters: any DeadLetterSink
     let control: PipelineControl
     let status: PersistStatus
@@ -35,8 +35,9 @@ import Telemetry
     /// Being filled; its dead letters carry `serial`.
     var filling: RowBatch
     var serial: UInt32 = 1
-    /// The other one; `nil` while the store has it.
+    /// The other one: either at rest, or with the store.
     var spare: RowBatch?
+    var writing: RowBatch?
     var fillingSince: ContinuousClock.Instant?
     /// It must be written before another record is taken.
     var mustSeal = false
@@ -44,8 +45,6 @@ import Telemetry
     var mustRestart = false
     /// Dead letters of the batch being filled that Kafka has not acknowledged yet.
     var unwritten: Set<DeadLetterTicket.Place> = []
-    /// What the database refused by its own rules: dead letters when they come again.
-    var refusals: [SourcePartition: [Int64: String]] = [:]
 
     /// Records taken and not yet looked at: `taken[takenNext..<takenCount]`.
     let taken: UnsafeMutablePointer<Record>
@@ -69,8 +68,6 @@ import Telemetry
     var isPaused = false
     var drainDeadline: ContinuousClock.Instant?
     var isFinished = false
-    /// Records of the batch that the store has.
-    var inFlight = 0
     var committedBefore = 0
     var tendAt: ContinuousClock.Instant?
     var publishAt: ContinuousClock.Instant?
@@ -85,7 +82,7 @@ import Telemetry
 
     /// - Parameter earlier: what the pipeline before this one said last; counts go on from there.
     package init(
-        settings: PersistSettings, source: Source, store: StoreThread, deadLetters: any DeadLetterSink,
+        settings: PersistSettings, source: Source, store: Queue, deadLetters: any DeadLetterSink,
         control: PipelineControl, status: PersistStatus, after earlier: PersistSnapshot? = nil
     ) {
         self.settings = settings
@@ -115,19 +112,25 @@ import Telemetry
         poller.watch(store.descriptor, generation: 1, forWriting: false)
         while !isFinished {
             let ready = poller.wait(milliseconds: waitingTime(.now))
-            if ready.contains(.source) { sourceIsReady = true }
-            let now = ContinuousClock.now
-            if ready.contains(.control) { takeResults() }
-            followStore(now)
-            followSource(now)
-            fill(now)
-            seal(now)
-            relieve(now)
-            removeOld(now)
-            followStop(now)
-            publish(now)
+            step(ready, now: .now)
         }
         leave()
+    }
+
+    /// One turn of the loop without waiting, as if everything were ready: for what drives a persister by its own clock.
+    package mutating func turn(now: ContinuousClock.Instant) { step([.source, .control], now: now) }
+
+    private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
+        if ready.contains(.source) { sourceIsReady = true }
+        if ready.contains(.control) { takeResults() }
+        followStore(now)
+        followSource(now)
+        fill(now)
+        seal(now)
+        relieve(now)
+        removeOld(now)
+        followStop(now)
+        publish(now)
     }
 
     /// 0 while there is work, else the time to the next deadline; at most a second.
@@ -229,7 +232,7 @@ import Telemetry
         filling.recordCount += 1
         snapshot.counters.received += 1
         unsafe snapshot.counters.receivedBytes += record.value?.count ?? 0
-        if let sentence = refusals[partition.source]?[offset] {
+        if let sentence = partition.refusals[partition.generation]?[offset] {
             unsafe refuse(record, partition, step, .refusedByDatabase, sentence)
             return
         }
@@ -278,18 +281,20 @@ import Telemetry
             case .same:
                 partition.previous = offset
                 return false
-            case .anewFromHere: beginAnew(partition, at: offset)
+            case .anewFromHere:
+                beginAnew(partition)
+                return unsafe isSameLog(record, partition)
             case .anewFromStart:
-                let start = source.watermarks(partition.slot)?.low ?? 0
-                beginAnew(partition, at: start)
-                partition.moveTo = start
+                beginAnew(partition)
+                partition.moveTo = 0
                 move(partition)
                 return false
             case .gone(let hole): if let hole { note(hole, in: partition) }
             }
-        } else if offset <= partition.previous {
-            beginAnew(partition, at: offset)
-        } else if offset > partition.previous + 1, let low = source.watermarks(partition.slot)?.low,
+            return true
+        }
+        if offset <= partition.previous { beginAnew(partition) }
+        if offset > partition.previous + 1, let low = source.watermarks(partition.slot)?.low,
             low > partition.previous + 1
         {
             note(partition.previous + 1..<min(low, offset), in: partition)
@@ -297,11 +302,11 @@ import Telemetry
         return true
     }
 
-    /// Offsets begin again: the topic was deleted and created anew.
-    private mutating func beginAnew(_ partition: PersistPartition, at offset: Int64) {
+    /// Offsets begin again: the topic was deleted and created anew. What it has lost already is a hole in it.
+    private mutating func beginAnew(_ partition: PersistPartition) {
         partition.generation += 1
-        partition.start = offset
-        partition.previous = offset - 1
+        partition.start = 0
+        partition.previous = -1
         snapshot.counters.topicsCreatedAnew += 1
         Log.warning(
             "Topic was created anew and is read from its start",
@@ -315,6 +320,8 @@ import Telemetry
         filling.holes.append(
             Hole(
                 source: partition.source, generation: partition.generation, from: hole.lowerBound, to: hole.upperBound))
+        // A record that must wait for the next batch is looked at twice, and its hole told once.
+        partition.previous = max(partition.previous, hole.upperBound - 1)
         snapshot.counters.holes += 1
         snapshot.counters.recordsInHoles += hole.count
         Log.error(

@@ -94,7 +94,8 @@ package struct PersistCounters: Sendable {
         candlesCorrected += report.candlesCorrected
         candlesCoalesced += coalesced
         tradesInserted += report.tradesInserted
-        let milliseconds = Int(took.components.seconds) * 1000 + Int(took.components.attoseconds / 1_000_000_000_000_000)
+        let milliseconds =
+            Int(took.components.seconds) * 1000 + Int(took.components.attoseconds / 1_000_000_000_000_000)
         batchMilliseconds += milliseconds
         var bucket = 0
         while bucket < batchBuckets.count - 1, milliseconds > 1 << bucket { bucket += 1 }

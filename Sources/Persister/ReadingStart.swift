@@ -19,7 +19,7 @@ package struct ReadingStart: Equatable, Sendable {
     }
 
     /// - A partition without a position is read from its log's start.
-    /// - A log that ends before our position is another log: the topic was created anew.
+    /// - A log that ends before our position is another log: the topic was created anew. What it has lost already is a hole.
     /// - A log that begins at our position or behind it has lost the record to compare with, and perhaps more: a hole.
     /// - Else the record before our position decides, see `Anchor`.
     package init(_ claim: Claim, _ log: LogLimits) {
@@ -29,7 +29,8 @@ package struct ReadingStart: Equatable, Sendable {
         }
         let next = stored.nextOffset
         if log.end < next {
-            self.init(generation: claim.generation + 1, offset: log.start, anchor: nil, hole: nil)
+            let hole = log.start > 0 ? 0..<log.start : nil
+            self.init(generation: claim.generation + 1, offset: log.start, anchor: nil, hole: hole)
         } else if log.start >= next {
             let hole = log.start > next ? next..<log.start : nil
             self.init(generation: claim.generation, offset: log.start, anchor: nil, hole: hole)

@@ -2,33 +2,19 @@ import CSystemShim
 import Dispatch
 import Foundation
 import Glibc
-package import Records
+import Records
 import Telemetry
 
 /// The store's own thread: what blocks on a database blocks here, and the pipeline goes on.
 ///
 /// One request after the other, each tried until the database has answered it for good: what is only unavailable (locked,
 /// full, restarting) is tried again with a growing pause, and `snapshot` says so meanwhile. Answers wake `descriptor`.
-package final class StoreThread: Sendable {
-    package enum Request: Sendable {
-        case claim(ticket: UInt64, [SourcePartition])
-        case write(RowBatch)
-        case remove(before: Int64, limit: Int)
-    }
-    package enum Answer: Sendable {
-        case claimed(ticket: UInt64, [Claim])
-        case wrote(RowBatch, WriteReport, Duration)
-        case fenced(RowBatch, [SourcePartition])
-        case refused(RowBatch, [StoreError.RefusedRow])
-        case removed(Int)
-    }
-
-    /// Readable when there are answers.
+package final class StoreThread: StoreQueue, Sendable {
     package let descriptor: Int32
     private let name: String
     private let failpoint: @Sendable (Failpoint) -> Void
-    private let requests = Locked<[Request]>([])
-    private let answers = Locked<[Answer]>([])
+    private let requests = Locked<[StoreRequest]>([])
+    private let answers = Locked<[StoreAnswer]>([])
     private let state = Locked(StoreSnapshot())
     private let isStopping = Locked(false)
     private let wake = DispatchSemaphore(value: 0)
@@ -75,12 +61,12 @@ package final class StoreThread: Sendable {
         if let problem = problem.withLock({ $0 }) { throw problem }
     }
 
-    package func submit(_ request: Request) {
+    package func submit(_ request: StoreRequest) {
         requests.withLock { $0.append(request) }
         wake.signal()
     }
 
-    package func takeAnswers() -> [Answer] {
+    package func takeAnswers() -> [StoreAnswer] {
         system_shim_eventfd_drain(descriptor)
         return answers.withLock { list in
             defer { list.removeAll() }
@@ -153,7 +139,7 @@ package final class StoreThread: Sendable {
         if wasFailing { Log.info("Database is usable again", ["database": name]) }
     }
 
-    private func perform(_ request: Request, _ store: any Store) throws(StoreError) -> Answer {
+    private func perform(_ request: StoreRequest, _ store: any Store) throws(StoreError) -> StoreAnswer {
         state.withLock { $0.busySince = .now }
         defer { state.withLock { $0.busySince = nil } }
         let began = ContinuousClock.now
@@ -176,7 +162,7 @@ package final class StoreThread: Sendable {
     }
 
     /// What the pipeline must decide; the rest is tried again here.
-    private static func answer(to request: Request, _ error: StoreError) -> Answer? {
+    private static func answer(to request: StoreRequest, _ error: StoreError) -> StoreAnswer? {
         guard case .write(let batch) = request else { return nil }
         return switch error {
         case .fenced(let partitions): .fenced(batch, partitions)
@@ -185,7 +171,7 @@ package final class StoreThread: Sendable {
         }
     }
 
-    private func post(_ answer: Answer) {
+    private func post(_ answer: StoreAnswer) {
         requests.withLock { _ = $0.removeFirst() }
         answers.withLock { $0.append(answer) }
         system_shim_eventfd_signal(descriptor)
@@ -255,8 +241,9 @@ extension StoreError {
         case .unavailable(_, let sentence, _), .unusable(_, let sentence): sentence
         case .fenced(let partitions):
             "another process has claimed " + partitions.map { "\($0.topic)/\($0.partition)" }.joined(separator: ", ")
-        case .refused(let rows): rows.map { "\($0.source.topic)/\($0.source.partition)@\($0.offset): \($0.sentence)" }
-            .joined(separator: "; ")
+        case .refused(let rows):
+            rows.map { "\($0.source.topic)/\($0.source.partition)@\($0.offset): \($0.sentence)" }
+                .joined(separator: "; ")
         }
     }
 

@@ -21,7 +21,7 @@ import Testing
         // Shorter than what was read: another log, from wherever that begins.
         (LogLimits(start: 0, end: 9), ReadingStart(generation: 3, offset: 0, anchor: nil, hole: nil)),
         (LogLimits(start: 0, end: 0), ReadingStart(generation: 3, offset: 0, anchor: nil, hole: nil)),
-        (LogLimits(start: 4, end: 6), ReadingStart(generation: 3, offset: 4, anchor: nil, hole: nil)),
+        (LogLimits(start: 4, end: 6), ReadingStart(generation: 3, offset: 4, anchor: nil, hole: 0..<4)),
         // Retention took our last record, and nothing more.
         (LogLimits(start: 10, end: 10), ReadingStart(generation: 2, offset: 10, anchor: nil, hole: nil)),
         (LogLimits(start: 10, end: 30), ReadingStart(generation: 2, offset: 10, anchor: nil, hole: nil)),

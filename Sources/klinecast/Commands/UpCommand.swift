@@ -41,7 +41,8 @@ struct UpCommand: Command {
         let series = "\(market?.symbol.name.uppercased() ?? "BTCUSDT") \(market?.timeframe?.rawValue ?? "1m")"
         let rows =
             settings.router.persists
-            ? "Rows:   \(CommandLine.arguments[0]) query \(series)  (\(settings.database.url))" : "Rows:   none, PERSIST=off"
+            ? "Rows:   \(CommandLine.arguments[0]) query \(series)  (\(settings.database.url))"
+            : "Rows:   none, PERSIST=off"
         Terminal.talk(
             """
 

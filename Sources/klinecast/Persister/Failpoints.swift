@@ -16,7 +16,12 @@ enum Failpoints {
         }
         let left = Locked(turn)
         return { reached in
-            guard reached == point, left.withLock({ $0 -= 1; return $0 }) == 0 else { return }
+            guard reached == point,
+                left.withLock({
+                    $0 -= 1
+                    return $0
+                }) == 0
+            else { return }
             kill(getpid(), SIGKILL)
         }
     }

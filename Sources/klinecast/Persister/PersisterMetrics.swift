@@ -101,7 +101,9 @@ struct PersisterMetrics: MetricSource {
     }
 
     private func database(_ store: StoreSnapshot, _ page: inout MetricsPage) {
-        page.gauge("klinecast_database_ready", "Whether the database took the last request.", store.failure == nil && store.isOpen ? 1 : 0)
+        page.gauge(
+            "klinecast_database_ready", "Whether the database took the last request.",
+            store.failure == nil && store.isOpen ? 1 : 0)
         page.counter("klinecast_database_failures_total", "Requests that failed and were tried again.", store.failures)
         page.counter("klinecast_database_reconnects_total", "Openings after the first.", max(0, store.opens - 1))
         if let last = store.lastCommit {

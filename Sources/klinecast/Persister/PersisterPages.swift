@@ -47,7 +47,8 @@ struct PersisterPages: Sendable {
                 json.member(
                     "connections",
                     object: { json in
-                        let kafka = snapshot.isJoined ? "connected" : "disconnected: \(snapshot.sourceFailure ?? "joining")"
+                        let kafka =
+                            snapshot.isJoined ? "connected" : "disconnected: \(snapshot.sourceFailure ?? "joining")"
                         json.member("kafka", kafka)
                         json.member("redis", "not used: this process has no router")
                         json.member("database", report.connection)

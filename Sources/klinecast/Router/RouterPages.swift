@@ -61,7 +61,8 @@ struct RouterPages: Sendable {
 
     /// Rows that can't be written make a router degraded, not unhealthy: subscribers have all they need, and a balancer
     /// that went elsewhere would only take that away.
-    private static func status(_ router: HealthReport.Status, _ persister: HealthReport.Status?) -> HealthReport.Status {
+    private static func status(_ router: HealthReport.Status, _ persister: HealthReport.Status?) -> HealthReport.Status
+    {
         switch (router, persister) {
         case (.healthy, .degraded?), (.healthy, .unhealthy?): .degraded
         default: router

@@ -31,7 +31,8 @@ final class RouterService: Sendable {
             settings.router.persists
             ? try PersisterThread(settings, deadLetters: deadLetters, journal: journal) : nil
         let pages = RouterPages(
-            lanes: statuses, persister: persister.map(PersisterReport.init), settings: settings, journal: journal, libraries: VersionCommand.libraries, started: .now,
+            lanes: statuses, persister: persister.map(PersisterReport.init), settings: settings, journal: journal,
+            libraries: VersionCommand.libraries, started: .now,
             startedAt: Timestamp.seconds())
         let metrics = HTTPMetrics()
         var limits = ServerLimits()
