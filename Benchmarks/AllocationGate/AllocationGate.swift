@@ -5,7 +5,7 @@ import Records
 import Router
 
 /// Fails on the first allocation of the hot path in steady state: a lane's turns, from taken records over encoded commands
-/// and read answers to released records, with every sink and the envelope.
+/// and read answers to released records, with every sink and the envelope; and the persister's, from records to rows.
 @main
 struct AllocationGate {
     static func main() {
@@ -22,7 +22,9 @@ struct AllocationGate {
             print("allocation gate: \(name): \(allocations) allocations in \(records) records")
             failed = failed || allocations > 0 || records == 0
         }
-        exit(failed ? 1 : 0)
+        let (records, allocations) = CandleDecoding().measure()
+        print("allocation gate: candles to rows: \(allocations) allocations in \(records) records")
+        exit(failed || allocations > 0 || records == 0 ? 1 : 0)
     }
 
     private static func measure(_ sinks: Sinks, _ hasEnvelope: Bool) -> (records: Int, allocations: UInt64) {
