@@ -73,15 +73,6 @@ import Records
         _ = decodeAll(rounds: 1)
         allocation_counter_start()
         let records = decodeAll(rounds: 10)
-        let made = allocation_counter_stop()
-        bench()
-        return (records, made)
-    }
-    func bench() {
-        for _ in 0..<5 {
-            let start = ContinuousClock.now
-            let count = decodeAll(rounds: 100)
-            print("BENCH", (ContinuousClock.now - start) / count)
-        }
+        return (records, allocation_counter_stop())
     }
 }

@@ -35,12 +35,13 @@ package struct DecimalText: Sendable {
         guard let start = unsafe text.baseAddress?.assumingMemoryBound(to: UInt8.self), count > 0 else {
             throw .notANumber
         }
+        let isShort = count <= Self.headLimit
         var place = 0
         isMinus = unsafe start[0] == UInt8(ascii: "-")
         if isMinus { place = 1 }
         let first = place
         while place < count, case let digit = unsafe start[place] &- UInt8(ascii: "0"), digit < 10 {
-            note(digit)
+            note(digit, isShort: isShort)
             place += 1
         }
         guard place > first, unsafe place == first + 1 || start[first] != UInt8(ascii: "0") else { throw .notANumber }
@@ -48,11 +49,16 @@ package struct DecimalText: Sendable {
             place += 1
             let fraction = place
             while place < count, case let digit = unsafe start[place] &- UInt8(ascii: "0"), digit < 10 {
-                note(digit)
+                note(digit, isShort: isShort)
                 place += 1
             }
             guard place > fraction else { throw .notANumber }
             lastPower = fraction - place
+        }
+        if isShort, unsafe start[first] == UInt8(ascii: "0") {
+            digitCount = 0
+            var left = head
+            while left > 0 { (digitCount, left) = (digitCount + 1, left / 10) }
         }
         var exponent = 0
         if place < count, unsafe start[place] | 0x20 == UInt8(ascii: "e") {
@@ -66,8 +72,19 @@ package struct DecimalText: Sendable {
         for _ in 0..<max(0, Self.digitLimit - max(digitCount, Self.headLimit)) where rest != 0 { rest *= 10 }
     }
 
+    /// Few characters, as nearly always, can't be too many digits: zeros in front do no harm to `head`, and `init` takes
+    /// them off the count.
     @inline(__always)
-    private mutating func note(_ digit: UInt8) {
+    private mutating func note(_ digit: UInt8, isShort: Bool) {
+        if isShort {
+            digitCount += 1
+            head = head &* 10 &+ UInt64(digit)
+        } else {
+            noteLong(digit)
+        }
+    }
+
+    private mutating func noteLong(_ digit: UInt8) {
         guard digitCount > 0 || digit != 0 else { return }
         digitCount += 1
         if digitCount <= Self.headLimit {

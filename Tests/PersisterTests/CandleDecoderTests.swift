@@ -271,8 +271,12 @@ import Testing
             rig.batch.clear()
             guard rig.decode(bytes) == nil else { continue }
             taken += 1
-            let object = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
-            #expect(object != nil, "\(String(decoding: bytes, as: UTF8.self))")
+            do {
+                let object = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+                #expect(object != nil, "\(String(decoding: bytes, as: UTF8.self))")
+            } catch  where "\(error)".contains("not representable") {
+                // A number without end in a member that a candle doesn't need: JSON, but not Foundation's.
+            }
             for text in rig.texts().prefix(4) { #expect(Double(text) != nil) }
         }
         #expect(taken > rounds / 20)
