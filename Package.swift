@@ -73,7 +73,8 @@ let package = Package(
         // Fails on the first allocation of the hot path in steady state.
         .target(name: "CAllocationCounter"),
         .executableTarget(
-            name: "AllocationGate", dependencies: ["CAllocationCounter", "MarketData", "Persister", "Records", "Router"],
+            name: "AllocationGate",
+            dependencies: ["CAllocationCounter", "MarketData", "Persister", "Records", "Router"],
             path: "Benchmarks/AllocationGate", swiftSettings: strict),
 
         // Real servers and other rigs that the tests share.
