@@ -60,7 +60,9 @@ internal import CSQLiteShim
     package var isOutsideTransaction: Bool { unsafe sqlite3_get_autocommit(handle) != 0 }
 
     /// Whether the last connection moves the write-ahead log into the file when it goes; SQLite's default is yes.
-    package func setCheckpointOnClose(_ isOn: Bool) { _ = unsafe sqlite_shim_checkpoint_on_close_set(handle, isOn ? 1 : 0) }
+    package func setCheckpointOnClose(_ isOn: Bool) {
+        _ = unsafe sqlite_shim_checkpoint_on_close_set(handle, isOn ? 1 : 0)
+    }
 
     static func error(_ code: Int32, of handle: OpaquePointer) -> SQLiteError {
         let extended = unsafe sqlite3_extended_errcode(handle)

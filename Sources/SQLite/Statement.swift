@@ -51,7 +51,9 @@ internal import CSQLiteShim
     package func bind(_ place: Int32, blob: [UInt8]?) {
         guard let blob else { return bindNull(place) }
         guard blob.count <= Int32.max else { return note(SQLITE_TOOBIG) }
-        unsafe blob.withUnsafeBytes { unsafe note( sqlite_shim_blob_bind(handle, place, $0.baseAddress, Int32($0.count))) }
+        unsafe blob.withUnsafeBytes {
+            unsafe note(sqlite_shim_blob_bind(handle, place, $0.baseAddress, Int32($0.count)))
+        }
     }
 
     private func note(_ code: Int32) { if code != SQLITE_OK { bindCode = code } }

@@ -1,7 +1,7 @@
 #if canImport(Glibc)
-internal import Glibc
+    internal import Glibc
 #else
-internal import Darwin
+    internal import Darwin
 #endif
 
 /// The double nearest to a decimal text.
@@ -40,6 +40,7 @@ enum DecimalDouble {
         }
         let digits = count - first - (pointPlace < 0 ? 0 : 1)
         let decimals = pointPlace < 0 ? 0 : count - pointPlace - 1
+        guard pointPlace < 0 || (pointPlace > first && decimals > 0) else { return nil }
         // 18 digits can't have wrapped around; up to 2^53 the number is exact, leading zeros or not.
         guard digits > 0, digits <= 18, mantissa <= 1 << 53 else { return unsafe slowValue(of: text) }
         let magnitude = unsafe Double(mantissa) / powers.span[unchecked: decimals]

@@ -109,7 +109,7 @@ package final class SQLiteArchive: Archive {
             select id, topic, partition, generation, "offset", timestamp, key, value, reason, detail, attempts,
             first_seen, replayed_at from dead_letters where \(Self.filterText) order by id limit ?5
             """
-        return try list(text, { Self.bind(filter, to: $0) }) { row in
+        return try list(text, filter) { row in
             StoredDeadLetter(
                 id: row.integer(0),
                 source: .init(topic: row.string(1) ?? "", partition: Int32(truncatingIfNeeded: row.integer(2))),
@@ -155,10 +155,10 @@ package final class SQLiteArchive: Archive {
     }
 
     private func list<Row>(
-        _ sql: String, _ binding: (Statement) -> Void = { _ in }, _ row: (Statement) -> Row
+        _ sql: String, _ filter: DeadLetterFilter? = nil, _ row: (Statement) -> Row
     ) throws(StoreError) -> [Row] {
         let statement = try prepare(sql)
-        binding(statement)
+        if let filter { Self.bind(filter, to: statement) }
         var rows: [Row] = []
         while try step(statement) { rows.append(row(statement)) }
         return rows

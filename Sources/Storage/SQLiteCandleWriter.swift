@@ -133,7 +133,11 @@ struct SQLiteCandleWriter {
 
     /// A number that is none becomes null: the table refuses it where it must not be null.
     private func bind(_ place: Int32, _ digits: UnsafeRawBufferPointer) {
-        if let value = unsafe DecimalDouble.value(of: digits) { upsert.bind(place, value) } else { upsert.bindNull(place) }
+        if let value = unsafe DecimalDouble.value(of: digits) {
+            upsert.bind(place, value)
+        } else {
+            upsert.bindNull(place)
+        }
     }
 
     private mutating func sourceID(_ name: UnsafeRawBufferPointer) throws(SQLiteError) -> Int64 {

@@ -87,18 +87,22 @@ import Testing
         try database.execute("create table t(a primary key, b, n default 0)")
         for (a, b) in [(1, 1), (1, 2), (1, 2), (2, 1), (1, 2)] {
             try database.execute(
-                "insert into t(a, b) values (\(a), \(b)) on conflict do update set n = note(b <> excluded.b), b = excluded.b")
+                "insert into t(a, b) values (\(a), \(b)) on conflict do update set n = note(b <> excluded.b), b = excluded.b"
+            )
         }
         #expect(tally.falseCount == 2 && tally.trueCount == 1)
         tally.clear()
         #expect(tally.falseCount == 0 && tally.trueCount == 0)
     }
 
-    @Test(arguments: [
-        (5, "busy"), (517, "busy"), (6, "busy"), (13, "full"), (10, "io"), (1_034, "io"), (3_082, "exhausted"),
-        (7, "exhausted"), (9, "exhausted"), (19, "constraint"), (2_067, "constraint"), (18, "constraint"), (11, "damaged"), (26, "damaged"),
-        (14, "access"), (8, "access"), (1_032, "access"), (3, "access"), (1, "wrong"), (21, "wrong"),
-    ] as [(Int32, String)]) func everyCodeSaysWhatCanBeDone(_ code: Int32, _ kind: String) {
+    @Test(
+        arguments: [
+            (5, "busy"), (517, "busy"), (6, "busy"), (13, "full"), (10, "io"), (1_034, "io"), (3_082, "exhausted"),
+            (7, "exhausted"), (9, "exhausted"), (19, "constraint"), (2_067, "constraint"), (18, "constraint"),
+            (11, "damaged"), (26, "damaged"),
+            (14, "access"), (8, "access"), (1_032, "access"), (3, "access"), (1, "wrong"), (21, "wrong"),
+        ] as [(Int32, String)]) func everyCodeSaysWhatCanBeDone(_ code: Int32, _ kind: String)
+    {
         let found =
             switch SQLiteError(code: code, words: "") {
             case .busy: "busy"

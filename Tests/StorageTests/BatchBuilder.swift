@@ -1,6 +1,7 @@
 import MarketData
 import Persister
 import Records
+import Storage
 
 /// One candle as a test writes it down; numbers as sent, `nil` for what the message lacks.
 struct CandleUpdate: Sendable {
@@ -86,10 +87,12 @@ final class Writer {
 
     /// The batch that `write` would write.
     func batch(
-        _ updates: [CandleUpdate], generation: Int64? = nil, to nextOffset: Int64? = nil, _ more: (RowBatch) -> Void = { _ in }
+        _ updates: [CandleUpdate], generation: Int64? = nil, to nextOffset: Int64? = nil,
+        _ more: (RowBatch) -> Void = { _ in }
     ) -> RowBatch {
         var builder = BatchBuilder(rows: max(updates.count, 1))
-        builder.step(claim, to: nextOffset ?? (max(claim.position?.nextOffset ?? 0, 0) + 1), of: source, generation: generation)
+        builder.step(
+            claim, to: nextOffset ?? (max(claim.position?.nextOffset ?? 0, 0) + 1), of: source, generation: generation)
         for update in updates { builder.add(update) }
         more(builder.batch)
         return builder.batch
@@ -106,7 +109,8 @@ final class Writer {
 
     @discardableResult
     func write(
-        _ updates: [CandleUpdate], generation: Int64? = nil, to nextOffset: Int64? = nil, _ more: (RowBatch) -> Void = { _ in }
+        _ updates: [CandleUpdate], generation: Int64? = nil, to nextOffset: Int64? = nil,
+        _ more: (RowBatch) -> Void = { _ in }
     ) throws -> WriteReport {
         let batch = batch(updates, generation: generation, to: nextOffset, more)
         let report = try store.write(batch)

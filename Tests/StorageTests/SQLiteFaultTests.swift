@@ -85,7 +85,9 @@ import Testing
 
     @Test func aFileThatIsNoDatabaseIsRefusedUntouched() throws {
         let folder = try TemporaryFolder()
-        for (name, text) in [("notes.txt", "my notes, not to be lost\n"), ("long.txt", String(repeating: "x", count: 9_999))] {
+        for (name, text) in [
+            ("notes.txt", "my notes, not to be lost\n"), ("long.txt", String(repeating: "x", count: 9_999)),
+        ] {
             let path = folder.file(name)
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
             let error = #expect(throws: StoreError.self) { try store(path).open() }
@@ -135,7 +137,8 @@ import Testing
         #expect(
             columns == [
                 "symbol", "timeframe", "time", "open", "high", "low", "close", "volume", "quote_asset_volume",
-                "number_of_trades", "taker_buy_base_asset_volume", "taker_buy_quote_asset_volume", "is_closed", "event_time",
+                "number_of_trades", "taker_buy_base_asset_volume", "taker_buy_quote_asset_volume", "is_closed",
+                "event_time",
                 "source", "source_offset", "revision", "created_at", "updated_at",
             ])
     }
@@ -176,7 +179,8 @@ import Testing
         var differing = 0
         for _ in 0..<(500 * factor) {
             var bytes = whole
-            bytes[Int.random(in: 0..<whole.count, using: &random)] ^= UInt8(1 << Int.random(in: 0..<8, using: &random))
+            let place = Int.random(in: 0..<whole.count, using: &random)
+            bytes[place] ^= UInt8(1 << Int.random(in: 0..<8, using: &random))
             for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + end) }
             try bytes.write(to: URL(fileURLWithPath: path))
             do {
@@ -186,12 +190,14 @@ import Testing
                 let found = try SQLiteArchive(path: path).candles()
                 if found == expected { same += 1 } else { differing += 1 }
                 let wrong = zip(found, expected).count { $0 != $1 }
-                #expect(found.count == expected.count && wrong <= 1)
+                #expect(found.count == expected.count && wrong <= 1, "byte \(place) of \(whole.count)")
             } catch StoreError.unusable {
                 refused += 1
             }
         }
-        print("500 × \(factor) flipped bytes: \(refused) refused, \(same) without effect, \(differing) in one row's values")
+        print(
+            "500 × \(factor) flipped bytes: \(refused) refused, \(same) without effect, \(differing) in one row's values"
+        )
         #expect(refused > 0 && same > 0)
     }
 }

@@ -8,9 +8,11 @@ import Testing
     static let other = SourcePartition(topic: "orders", partition: 3)
 
     @Test(arguments: StoreRig.all) func aPartitionHasNoPositionBeforeItsFirstCommit(_ rig: StoreRig) throws {
-        let (_, store) = try rig.open()
+        let (place, store) = try rig.open()
+        defer { withExtendedLifetime(place) {} }
         let claims = try store.claim([BatchBuilder.source, Self.other])
-        #expect(claims == [Claim(fence: 1, generation: 0, position: nil), Claim(fence: 1, generation: 0, position: nil)])
+        #expect(
+            claims == [Claim(fence: 1, generation: 0, position: nil), Claim(fence: 1, generation: 0, position: nil)])
     }
 
     @Test(arguments: StoreRig.all) func thePositionComesBackAsItWasWritten(_ rig: StoreRig) throws {
@@ -74,7 +76,8 @@ import Testing
     }
 
     @Test(arguments: StoreRig.all) func aPositionThatIsNotTheExpectedOneIsFenced(_ rig: StoreRig) throws {
-        let (_, store) = try rig.open()
+        let (place, store) = try rig.open()
+        defer { withExtendedLifetime(place) {} }
         let writer = try Writer(store)
         let stale = writer.batch([CandleUpdate()], to: 7)
         try writer.write([], to: 5)

@@ -19,7 +19,10 @@ import Testing
         #expect(report.candlesUpdated + report.candlesUnchanged + report.candlesCorrected == 0)
         let candle = try #require(try place.archive().candles().first)
         #expect(candle.time == Self.start)
-        #expect([candle.open, candle.high, candle.low, candle.close] == ["0.00001234", "101.25", "99.75", "123456.789012345"])
+        #expect(
+            [candle.open, candle.high, candle.low, candle.close] == [
+                "0.00001234", "101.25", "99.75", "123456.789012345",
+            ])
         #expect([candle.volume, candle.quoteVolume] == ["12.5", "1259.375"])
         #expect([candle.takerBuyBaseVolume, candle.takerBuyQuoteVolume] == ["6.25", "629.6875"])
         #expect(candle.trades == 42 && !candle.isClosed && candle.revision == 0)
