@@ -31,7 +31,7 @@ struct BatchBuilder {
     let batch: RowBatch
     private var places: [Series: Int32] = [:]
 
-    init(rows: Int = 4_096) { batch = RowBatch(limits: RowBatchLimits(rows: rows, bytes: rows * 256)) }
+    init(rows: Int = 4_096) { batch = RowBatch(limits: RowBatchLimits(rows: rows, bytes: 65_536 + rows * 256)) }
 
     /// A step of the claimed partition up to `nextOffset`; the place of it for the rows.
     @discardableResult
