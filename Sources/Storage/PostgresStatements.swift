@@ -1,0 +1,143 @@
+/// What the store says to PostgreSQL.
+enum PostgresStatements {
+    /// The columns that a batch brings, in the order in which `CandleEncoder` writes them.
+    static let candleColumns = """
+        time, event_time, source_offset, number_of_trades, series, revision, is_closed, open, high, low, close, \
+        volume, quote_asset_volume, taker_buy_base_asset_volume, taker_buy_quote_asset_volume, source
+        """
+    static let copyCandles = "COPY candles (\(candleColumns)) FROM STDIN (FORMAT binary)"
+    static let copyStagedCandles = "COPY staged_candles (\(candleColumns)) FROM STDIN (FORMAT binary)"
+
+    static let tradeColumns =
+        #"topic, generation, partition, "offset", timestamp, symbol, order_id, client_order_id, strategy, side, message"#
+    static let copyStagedTrades = "COPY staged_trades (target, \(tradeColumns)) FROM STDIN (FORMAT binary)"
+    static let letterColumns = #"topic, generation, partition, "offset", timestamp, key, value, reason, detail"#
+    static let copyStagedLetters = "COPY staged_letters (\(letterColumns)) FROM STDIN (FORMAT binary)"
+
+    /// Staging, once a connection: without keys, and empty again at each commit.
+    static let makeStaging = """
+        CREATE TEMPORARY TABLE staged_candles (
+            time timestamptz, event_time timestamptz, source_offset bigint, number_of_trades bigint, series integer,
+            revision integer, is_closed boolean, open numeric, high numeric, low numeric, close numeric,
+            volume numeric, quote_asset_volume numeric, taker_buy_base_asset_volume numeric,
+            taker_buy_quote_asset_volume numeric, source text COLLATE "C") ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE staged_trades (
+            target smallint, topic text, generation bigint, partition integer, "offset" bigint, timestamp bigint,
+            symbol text, order_id text, client_order_id text, strategy text, side text, message json)
+            ON COMMIT DELETE ROWS;
+        CREATE TEMPORARY TABLE staged_letters (
+            topic text, generation bigint, partition integer, "offset" bigint, timestamp bigint, key bytea,
+            value bytea, reason text, detail text) ON COMMIT DELETE ROWS;
+        """
+
+    /// The monotone upsert, and what it did. A row wins when it is closed and the other is not, else when its event is
+    /// newer, else by its offset; between two of the same offset (of different partitions) the greater values, so that
+    /// every order of arrival ends alike.
+    ///
+    /// A corrected row is told by its revision before, which the sub-select sees, since it reads the statement's own
+    /// snapshot; it runs only for rows that have a revision at all.
+    static let upsertCandles = """
+        WITH written AS (
+            INSERT INTO candles AS c (\(candleColumns)) SELECT \(candleColumns) FROM staged_candles
+            ON CONFLICT (series, time) DO UPDATE SET
+                event_time = excluded.event_time, source_offset = excluded.source_offset, updated_at = now(),
+                number_of_trades = excluded.number_of_trades, is_closed = excluded.is_closed, open = excluded.open,
+                high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
+                quote_asset_volume = excluded.quote_asset_volume,
+                taker_buy_base_asset_volume = excluded.taker_buy_base_asset_volume,
+                taker_buy_quote_asset_volume = excluded.taker_buy_quote_asset_volume, source = excluded.source,
+                revision = c.revision + excluded.revision + CASE WHEN c.is_closed AND excluded.is_closed
+                    AND (\(values("c"))) IS DISTINCT FROM (\(values("excluded"))) THEN 1 ELSE 0 END
+            WHERE (excluded.is_closed, excluded.event_time, excluded.source_offset)
+                    > (c.is_closed, c.event_time, c.source_offset)
+                OR ((excluded.is_closed, excluded.event_time, excluded.source_offset)
+                    = (c.is_closed, c.event_time, c.source_offset)
+                    AND (\(comparable("excluded"))) > (\(comparable("c"))))
+            RETURNING c.xmax = 0 AS is_new, CASE WHEN c.xmax <> 0 AND c.revision > 0 THEN c.revision >
+                (SELECT o.revision FROM candles o WHERE o.series = c.series AND o.time = c.time AND o.is_closed)
+                END AS is_corrected)
+        SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
+            count(*) FILTER (WHERE is_corrected) FROM written
+        """
+
+    private static let optionalNumbers = [
+        "volume", "quote_asset_volume", "taker_buy_base_asset_volume", "taker_buy_quote_asset_volume",
+        "number_of_trades",
+    ]
+
+    private static func values(_ row: String) -> String {
+        (["open", "high", "low", "close"] + optionalNumbers).map { "\(row).\($0)" }.joined(separator: ", ")
+    }
+
+    /// A comparison of rows with a null in them has no answer; no number of a candle is below zero.
+    private static func comparable(_ row: String) -> String {
+        (["open", "high", "low", "close"].map { "\(row).\($0)" } + optionalNumbers.map { "coalesce(\(row).\($0), -1)" }
+            + ["coalesce(\(row).source, '')"]).joined(separator: ", ")
+    }
+
+    static func insertTrades(_ table: String, target: Int) -> String {
+        """
+        INSERT INTO \(table) (\(tradeColumns)) SELECT \(tradeColumns) FROM staged_trades WHERE target = \(target)
+        ON CONFLICT (topic, generation, partition, "offset") DO NOTHING
+        """
+    }
+
+    static let insertLetters = """
+        INSERT INTO dead_letters (\(letterColumns)) SELECT \(letterColumns) FROM staged_letters
+        ON CONFLICT (topic, generation, partition, "offset") DO NOTHING
+        """
+
+    static let insertHoles = """
+        INSERT INTO holes (topic, partition, generation, from_offset, to_offset)
+        SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[])
+        ON CONFLICT DO NOTHING
+        """
+
+    /// Rows are locked in one order by everybody, so that two processes can't wait for each other here.
+    static let claim = """
+        INSERT INTO consumer_offsets AS o (consumer_group, topic, partition, generation, next_offset, last_timestamp,
+            last_crc32, fence)
+        SELECT $1, topic, partition, 0, -1, -1, 0, 1 FROM unnest($2::text[], $3::integer[]) AS p (topic, partition)
+        ORDER BY topic COLLATE "C", partition
+        ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET fence = o.fence + 1, updated_at = now()
+        RETURNING topic, partition, fence, generation, next_offset, last_timestamp, last_crc32
+        """
+
+    static let lockPositions = """
+        SELECT topic, partition, generation, next_offset, fence FROM consumer_offsets
+        WHERE consumer_group = $1
+            AND (topic, partition) IN (SELECT * FROM unnest($2::text[], $3::integer[]))
+        ORDER BY topic, partition FOR UPDATE
+        """
+
+    static let movePositions = """
+        UPDATE consumer_offsets AS o SET generation = s.generation, next_offset = s.next_offset,
+            last_timestamp = s.last_timestamp, last_crc32 = s.last_crc32, updated_at = now()
+        FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+            $9::bigint[])
+            AS s (topic, partition, generation, next_offset, last_timestamp, last_crc32, fence, expected)
+        WHERE o.consumer_group = $1 AND o.topic = s.topic AND o.partition = s.partition AND o.fence = s.fence
+            AND o.next_offset = s.expected
+        """
+
+    /// By series, since the key begins with it: each is asked for its oldest rows through the index.
+    static let removeCandles = """
+        DELETE FROM candles c USING (
+            SELECT o.series, o.time FROM series s CROSS JOIN LATERAL (
+                SELECT series, time FROM candles WHERE series = s.id AND time < to_timestamp($1::bigint / 1000.0)
+                ORDER BY time LIMIT $2::bigint) o
+            LIMIT $2::bigint) old
+        WHERE c.series = old.series AND c.time = old.time
+        """
+
+    static let findSeries = """
+        SELECT id, symbol, timeframe FROM series
+        WHERE (symbol, timeframe) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+        """
+
+    static let addSeries = """
+        INSERT INTO series (symbol, timeframe) SELECT * FROM unnest($1::text[], $2::text[]) AS n (symbol, timeframe)
+        WHERE NOT EXISTS (SELECT FROM series s WHERE s.symbol = n.symbol AND s.timeframe = n.timeframe)
+        ORDER BY symbol, timeframe ON CONFLICT DO NOTHING
+        """
+}

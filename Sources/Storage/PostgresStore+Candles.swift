@@ -1,0 +1,59 @@
+internal import Persister
+internal import Postgres
+
+extension PostgresStore {
+    /// All candles of a batch, the likelier way first. Rows without a binary form are left out; the encoder names them.
+    func writeCandles(
+        _ batch: RowBatch, _ identifiers: [Int32], _ connection: Connection, _ report: inout WriteReport
+    ) throws(PostgresError) {
+        encoder.begin(batch, identifiers: identifiers)
+        let places = 0..<batch.candleCount
+        guard !places.isEmpty else { return }
+        if plan.first == .straight, let inserted = try copyStraight(places, of: batch, connection) {
+            plan.note(hadConflict: false)
+            report.candlesInserted += inserted
+            return
+        }
+        guard encoder.unencodable.isEmpty else { return }
+        try upsert(places, of: batch, connection, &report)
+        plan.note(hadConflict: report.candlesInserted < batch.candleCount)
+    }
+
+    /// The number of rows; `nil` when one of the keys was in the table: nothing is written then.
+    private func copyStraight(
+        _ places: Range<Int>, of batch: RowBatch, _ connection: Connection
+    ) throws(PostgresError) -> Int? {
+        try connection.execute("SAVEPOINT candles")
+        do {
+            try connection.beginCopy(PostgresStatements.copyCandles)
+            try unsafe encoder.encode(places, of: batch) { bytes throws(PostgresError) in
+                try unsafe connection.copy(bytes)
+            }
+            let count = try connection.endCopy()
+            try connection.execute("RELEASE SAVEPOINT candles")
+            return count
+        } catch {
+            guard error.state == Self.duplicateKey else { throw error }
+            try connection.execute("ROLLBACK TO SAVEPOINT candles; RELEASE SAVEPOINT candles")
+            return nil
+        }
+    }
+
+    private static let duplicateKey = "23505"
+
+    func upsert(
+        _ places: Range<Int>, of batch: RowBatch, _ connection: Connection, _ report: inout WriteReport
+    ) throws(PostgresError) {
+        try connection.beginCopy(PostgresStatements.copyStagedCandles)
+        try unsafe encoder.encode(places, of: batch) { bytes throws(PostgresError) in
+            try unsafe connection.copy(bytes)
+        }
+        let staged = try connection.endCopy()
+        let counts = try connection.execute(PostgresStatements.upsertCandles)
+        let (inserted, updated) = (Int(counts.integer(0, 0) ?? 0), Int(counts.integer(0, 1) ?? 0))
+        report.candlesInserted += inserted
+        report.candlesUpdated += updated
+        report.candlesUnchanged += staged - inserted - updated
+        report.candlesCorrected += Int(counts.integer(0, 2) ?? 0)
+    }
+}
