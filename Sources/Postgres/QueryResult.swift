@@ -10,6 +10,7 @@ internal import CPostgresShim
     deinit { unsafe PQclear(result) }
 
     package var rowCount: Int { Int(unsafe PQntuples(result)) }
+    package var columnCount: Int { Int(unsafe PQnfields(result)) }
 
     /// The field as the server spells it; `nil` for null.
     package func text(_ row: Int, _ column: Int) -> String? {

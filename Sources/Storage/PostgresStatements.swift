@@ -34,7 +34,7 @@ enum PostgresStatements {
     /// newer, else by its offset; between two of the same offset (of different partitions) the greater values, so that
     /// every order of arrival ends alike.
     ///
-    /// A corrected row is told by its revision before, which the sub-select sees, since it reads the statement's own
+    /// A corrected row is told by its values before, which the sub-select sees, since it reads the statement's own
     /// snapshot; it runs only for rows that have a revision at all.
     static let upsertCandles = """
         WITH written AS (
@@ -53,16 +53,16 @@ enum PostgresStatements {
                 OR ((excluded.is_closed, excluded.event_time, excluded.source_offset)
                     = (c.is_closed, c.event_time, c.source_offset)
                     AND (\(comparable("excluded"))) > (\(comparable("c"))))
-            RETURNING c.xmax = 0 AS is_new, CASE WHEN c.xmax <> 0 AND c.revision > 0 THEN c.revision >
-                (SELECT o.revision FROM candles o WHERE o.series = c.series AND o.time = c.time AND o.is_closed)
-                END AS is_corrected)
+            RETURNING c.xmax = 0 AS is_new, CASE WHEN c.xmax <> 0 AND c.revision > 0 THEN
+                (SELECT (\(values("o"))) IS DISTINCT FROM (\(values("c"))) FROM candles o
+                WHERE o.series = c.series AND o.time = c.time AND o.is_closed) END AS is_corrected)
         SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
             count(*) FILTER (WHERE is_corrected) FROM written
         """
 
     private static let optionalNumbers = [
-        "volume", "quote_asset_volume", "taker_buy_base_asset_volume", "taker_buy_quote_asset_volume",
-        "number_of_trades",
+        "volume", "quote_asset_volume", "number_of_trades", "taker_buy_base_asset_volume",
+        "taker_buy_quote_asset_volume",
     ]
 
     private static func values(_ row: String) -> String {

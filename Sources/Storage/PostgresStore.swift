@@ -94,6 +94,7 @@ package final class PostgresStore: Store {
     }
 
     package func write(_ batch: RowBatch) throws(StoreError) -> WriteReport {
+        if batch.isEmpty { return WriteReport() }
         let outcome: Outcome
         do {
             outcome = try attempt(batch)

@@ -2,7 +2,7 @@ package import Foundation
 
 /// Sockets of 127.0.0.1 for the rigs; its own are non-blocking.
 package enum LocalSocket {
-    static func listen(_ port: UInt16) throws -> Int32 {
+    package static func listen(_ port: UInt16) throws -> Int32 {
         let descriptor = make()
         var one: Int32 = 1
         _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
