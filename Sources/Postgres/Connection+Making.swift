@@ -95,8 +95,10 @@ extension Connection {
 extension PostgresError {
     func masking(_ password: String?) -> PostgresError {
         guard let password, !password.isEmpty, case .connect(let state, let words) = self else { return self }
-        return .connect(state: state, words: words.split(separator: password, omittingEmptySubsequences: false)
-            .joined(separator: Secret.mask))
+        return .connect(
+            state: state,
+            words: words.split(separator: password, omittingEmptySubsequences: false)
+                .joined(separator: Secret.mask))
     }
 }
 

@@ -114,7 +114,8 @@ package final class PostgresArchive: Archive {
 
     private static func source(_ rows: QueryResult, _ row: Int, _ column: Int) -> SourcePartition {
         SourcePartition(
-            topic: rows.text(row, column) ?? "", partition: Int32(truncatingIfNeeded: rows.integer(row, column + 1) ?? 0))
+            topic: rows.text(row, column) ?? "",
+            partition: Int32(truncatingIfNeeded: rows.integer(row, column + 1) ?? 0))
     }
 
     package func deadLetters(_ filter: DeadLetterFilter) throws(StoreError) -> [StoredDeadLetter] {

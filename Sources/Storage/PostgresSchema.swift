@@ -26,7 +26,8 @@ enum PostgresSchema {
             let found = try version(connection)
             guard found == PostgresMigrations.newest else {
                 throw StoreError.unusable(
-                    code: "schema", sentence: found == 0
+                    code: "schema",
+                    sentence: found == 0
                         ? "the database has no tables of ours yet: start the persister once, it makes them"
                         : "the schema is at version \(found), this program reads version"
                             + " \(PostgresMigrations.newest): start the persister once, it brings it up to date")
@@ -47,7 +48,8 @@ enum PostgresSchema {
         let found = Int(try connection.execute(PostgresMigrations.version).integer(0, 0) ?? 0)
         guard found <= PostgresMigrations.newest else {
             throw StoreError.unusable(
-                code: "schema", sentence: "the database's schema is version \(found), this program knows up to version"
+                code: "schema",
+                sentence: "the database's schema is version \(found), this program knows up to version"
                     + " \(PostgresMigrations.newest): start a newer klinecast, or set another database in DATABASE_URL")
         }
         return found

@@ -88,7 +88,8 @@ package final class PostgresStore: Store {
         }
         let answer = partitions.compactMap { claims[$0] }
         guard answer.count == partitions.count else {
-            throw .unusable(code: "postgres", sentence: "consumer_offsets did not take every partition: has it a trigger?")
+            throw .unusable(
+                code: "postgres", sentence: "consumer_offsets did not take every partition: has it a trigger?")
         }
         return answer
     }
@@ -120,7 +121,8 @@ package final class PostgresStore: Store {
     package func removeCandles(before time: Int64, limit: Int) throws(StoreError) -> Int {
         try run { connection throws(PostgresError) in
             try connection.execute(
-                PostgresStatements.removeCandles, [.integer(PostgresTime.clamped(time)), .integer(Int64(max(0, limit)))]
+                PostgresStatements.removeCandles,
+                [.integer(PostgresTime.clamped(time)), .integer(Int64(max(0, limit)))]
             ).changedRows
         }
     }

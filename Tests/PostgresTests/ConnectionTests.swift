@@ -14,7 +14,7 @@ struct ConnectionTests {
 
     private func connect(
         _ url: String? = nil, connectDeadline: Duration = .seconds(10), statementDeadline: Duration = .seconds(30)
-    ) throws(PostgresError) -> Connection {
+    ) throws -> Connection {
         try Connection(
             .init(
                 url: Secret(url ?? server.url()), connectDeadline: connectDeadline,
@@ -42,7 +42,8 @@ struct ConnectionTests {
         let connection = try connect()
         try connection.prepare("double", "SELECT $1::integer * 2")
         for value in 1...3 {
-            #expect(try connection.execute(prepared: "double", [.integer(Int64(value))]).integer(0, 0) == Int64(2 * value))
+            #expect(
+                try connection.execute(prepared: "double", [.integer(Int64(value))]).integer(0, 0) == Int64(2 * value))
         }
     }
 
@@ -151,7 +152,8 @@ struct ConnectionTests {
         #expect(found.flag(0, 0) == true)
         let other = certificates.selfSigned.certificate
         #expect(throws: PostgresError.self) {
-            try connect("postgresql://klinecast@localhost:\(server.port)/postgres?sslmode=verify-full&sslrootcert=\(other)")
+            try connect(
+                "postgresql://klinecast@localhost:\(server.port)/postgres?sslmode=verify-full&sslrootcert=\(other)")
         }
     }
 }

@@ -1,0 +1,124 @@
+import Configuration
+import Foundation
+import Persister
+import Postgres
+import TestRigs
+
+/// Ends the writer's backends again and again, from a thread of its own.
+final class Killer: Sendable {
+    private let state = Guard((kills: 0, isStopped: false))
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// The connection is to another database: it does not end itself.
+    init(_ place: PostgresPlace) throws {
+        let box = Box(try Connection(.init(url: Secret(place.server.url()))))
+        let database = place.database
+        Thread.detachNewThread { [state, ended] in
+            var random = SeededRandom(seed: 50)
+            while !state.withLock({ $0.isStopped }) {
+                let found = try? box.value.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1",
+                    [.text(database)])
+                let kills = Int(found?.integer(0, 0) ?? 0)
+                state.withLock { $0.kills += kills }
+                // Anywhere in a batch, which takes a few milliseconds, or in an opening.
+                _ = try? box.value.execute("SELECT pg_sleep(\(Double.random(in: 0.005...0.06, using: &random)))")
+            }
+            ended.signal()
+        }
+    }
+
+    var kills: Int { state.withLock { $0.kills } }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        ended.wait()
+    }
+}
+
+/// A value handed from one thread to another, which alone uses it from then on.
+struct Box<Value>: @unchecked Sendable {
+    // Sendable by what its tests do: the maker waits until the other thread has said that it is done.
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}
+
+final class Guard<Value>: @unchecked Sendable {
+    // Sendable since the value is reached through the lock only.
+    private let lock = NSLock()
+    private var value: Value
+    init(_ value: Value) { self.value = value }
+    func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+        try lock.withLock { try body(&value) }
+    }
+}
+
+/// What a thread says at its end.
+final class Outcome: Sendable {
+    private let words = Guard<String?>(nil)
+    var value: String? { words.withLock { $0 } }
+    func set(_ text: String) { words.withLock { $0 = text } }
+}
+
+/// A file system of a few megabytes in memory.
+final class SmallDisk {
+    static let isPossible: Bool = getuid() == 0 && (try? SmallDisk(megabytes: 1)) != nil
+
+    private let folder: TemporaryFolder
+    var path: String { folder.path }
+
+    init(megabytes: Int) throws {
+        folder = try TemporaryFolder("small-disk")
+        try Self.run("mount", ["-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs", folder.path])
+        try PostgresPrograms.giveAway(folder.path)
+    }
+
+    func grow(megabytes: Int) throws {
+        try Self.run("mount", ["-o", "remount,size=\(megabytes)m", folder.path])
+    }
+
+    private static func run(_ program: String, _ arguments: [String]) throws {
+        let process = try ChildProcess(program, arguments)
+        guard process.waitForExit() == 0 else { throw NeverHappened(description: "\(program): \(process.text)") }
+    }
+
+    deinit { try? Self.run("umount", ["-l", folder.path]) }
+}
+
+enum Timescale {
+    static var isInstalled: Bool {
+        let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/share/postgresql")) ?? []
+        return folders.contains {
+            FileManager.default.fileExists(atPath: "/usr/share/postgresql/\($0)/extension/timescaledb.control")
+        }
+    }
+}
+
+/// What a store's call says; `nil` when it succeeds.
+func complaint<Value>(_ body: () throws -> Value) -> StoreError? {
+    do {
+        _ = try body()
+        return nil
+    } catch {
+        return error as? StoreError ?? .unusable(code: "test", sentence: "\(error)")
+    }
+}
+
+extension StoreError {
+    /// Kind, code and whether a new connection is asked for, in one word each.
+    var summary: String {
+        switch self {
+        case .unavailable(let code, _, let mustReopen): "unavailable \(code)\(mustReopen ? " reopen" : "")"
+        case .unusable(let code, _): "unusable \(code)"
+        case .fenced: "fenced"
+        case .refused: "refused"
+        }
+    }
+
+    var sentence: String {
+        switch self {
+        case .unavailable(_, let sentence, _), .unusable(_, let sentence): sentence
+        case .fenced, .refused: ""
+        }
+    }
+}
