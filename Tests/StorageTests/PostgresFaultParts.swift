@@ -33,6 +33,8 @@ final class Killer: Sendable {
     func stop() {
         state.withLock { $0.isStopped = true }
         ended.wait()
+        // For whoever asks again.
+        ended.signal()
     }
 }
 
