@@ -15,26 +15,31 @@ package struct RecordCopy: Sendable, Equatable {
 extension Consumer {
     /// Copies all of a record that was handed out and not released yet. Allocates.
     package func copy(_ handle: OpaquePointer) -> RecordCopy {
-        let message = unsafe UnsafeMutablePointer<rd_kafka_message_t>(handle)
-        let key = unsafe message.pointee.key.map { unsafe Self.bytes($0, message.pointee.key_len) }
-        let value = unsafe message.pointee.payload.map { unsafe Self.bytes($0, message.pointee.len) }
-        return unsafe RecordCopy(key: key, value: value, headers: Self.headers(of: message))
+        unsafe RecordCopy(UnsafeMutablePointer<rd_kafka_message_t>(handle))
+    }
+}
+
+extension RecordCopy {
+    init(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
+        unsafe key = message.pointee.key.map { unsafe Self.bytes($0, message.pointee.key_len) }
+        unsafe value = message.pointee.payload.map { unsafe Self.bytes($0, message.pointee.len) }
+        unsafe headers = Self.headers(of: message)
     }
 
     private static func bytes(_ start: UnsafeRawPointer, _ count: Int) -> [UInt8] {
         unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    private static func headers(of message: UnsafeMutablePointer<rd_kafka_message_t>) -> [RecordCopy.Header] {
+    private static func headers(of message: UnsafeMutablePointer<rd_kafka_message_t>) -> [Header] {
         var list: OpaquePointer?
         guard unsafe rd_kafka_message_headers(message, &list) == RD_KAFKA_RESP_ERR_NO_ERROR else { return [] }
-        var headers: [RecordCopy.Header] = []
+        var headers: [Header] = []
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var count = 0
         while unsafe rd_kafka_header_get_all(list, headers.count, &name, &value, &count) == RD_KAFKA_RESP_ERR_NO_ERROR {
             let text = unsafe name.map { unsafe String(cString: $0) } ?? ""
-            unsafe headers.append(RecordCopy.Header(name: text, value: value.map { unsafe bytes($0, count) }))
+            unsafe headers.append(Header(name: text, value: value.map { unsafe bytes($0, count) }))
         }
         return headers
     }

@@ -113,7 +113,7 @@ extension CandleFile.Row {
 extension Timeframe {
     /// The open time of the candle after the one that opens at `openTime`; both in milliseconds since 1970. A month ends
     /// with the calendar's, in UTC.
-    func next(after openTime: Int64) -> Int64 {
+    package func next(after openTime: Int64) -> Int64 {
         if let milliseconds { return openTime + milliseconds }
         let open = CivilTime(milliseconds: openTime)
         return open.month == 12

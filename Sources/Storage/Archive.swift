@@ -19,6 +19,8 @@ package protocol Archive: AnyObject {
     func noteReplay(of id: Int64, succeeded: Bool) throws(StoreError)
     /// The number removed.
     func removeDeadLetters(_ filter: DeadLetterFilter) throws(StoreError) -> Int
+    /// Writes the rows of a batch as `Store.write` does and leaves its steps alone: no position moves, no fence is asked.
+    func replay(_ batch: RowBatch) throws(StoreError) -> WriteReport
     func close()
 }
 

@@ -10,7 +10,7 @@ extension DatabaseURL {
     package func store(group: String, statementTimeout: Duration) -> any Store {
         switch self {
         case .sqlite(let path): SQLiteStore(path: path, group: group)
-        case .postgres: fatalError("not yet")
+        case .postgres(let url): PostgresStore(url: url, group: group, statementDeadline: statementTimeout)
         }
     }
 }

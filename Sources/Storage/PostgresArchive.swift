@@ -7,11 +7,19 @@ internal import Records
 /// The tables of a PostgreSQL for the commands, beside the writer if one runs. Never makes a table.
 package final class PostgresArchive: Archive {
     private var connection: Connection?
+    private let url: Secret
+    private let connectDeadline: Duration
+    private let statementDeadline: Duration
+    /// Open since the first replay.
+    var writer: PostgresStore?
 
     /// - Throws: `.unusable` where the database has none of our tables, or others than this program knows.
     package init(
         url: Secret, connectDeadline: Duration = .seconds(10), statementDeadline: Duration = .seconds(60)
     ) throws(StoreError) {
+        self.url = url
+        self.connectDeadline = connectDeadline
+        self.statementDeadline = statementDeadline
         let fresh: Connection
         do {
             fresh = try Connection(
@@ -24,8 +32,15 @@ package final class PostgresArchive: Archive {
     }
 
     package func close() {
+        writer?.close()
+        writer = nil
         connection?.close()
         connection = nil
+    }
+
+    /// A store of no group: for rows alone.
+    func makeWriter() -> PostgresStore {
+        PostgresStore(url: url, group: "", connectDeadline: connectDeadline, statementDeadline: statementDeadline)
     }
 
     package func series() throws(StoreError) -> [Series] {

@@ -127,6 +127,33 @@ package final class PostgresStore: Store {
         }
     }
 
+    /// All of a batch but its steps: no position moves, no fence is asked. Of a batch of several records that the database
+    /// won't take, the first stands for all in the answer.
+    func writeRows(_ batch: RowBatch) throws(StoreError) -> WriteReport {
+        do {
+            let connection = try open(connection)
+            let identifiers = try identify(batch.series, connection)
+            try connection.execute("BEGIN")
+            var report = WriteReport()
+            try writeCandles(batch, identifiers, connection, &report)
+            if let row = encoder.unencodable.first {
+                rollBack()
+                throw StoreError.refused([unsafe refusal(batch, batch.candles[row.index], row.sentence)])
+            }
+            report.tradesInserted = try writeTrades(batch.trades[...], batch.steps, connection)
+            try connection.execute("COMMIT")
+            return report
+        } catch let error as StoreError {
+            throw error
+        } catch let error as PostgresError {
+            rollBack()
+            guard StoreError.isAboutData(error), let step = batch.steps.first else { throw failure(error) }
+            throw .refused([.init(source: step.source, offset: step.nextOffset - 1, sentence: "\(error)")])
+        } catch {
+            throw .unusable(code: "postgres", sentence: "\(error)")
+        }
+    }
+
     private enum Outcome {
         case written(WriteReport)
         case fenced([SourcePartition])

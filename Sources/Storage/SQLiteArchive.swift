@@ -6,8 +6,10 @@ internal import SQLite
 
 /// The tables of an SQLite file for the commands, beside the writer if one runs. Never makes a file or a table.
 package final class SQLiteArchive: Archive {
-    private let path: String
+    let path: String
     private var database: Database?
+    /// Open since the first replay.
+    var writer: SQLiteStore?
 
     /// - Throws: `.unusable` where there is no file, or none of ours.
     package init(path: String) throws(StoreError) {
@@ -20,7 +22,10 @@ package final class SQLiteArchive: Archive {
         database = try SQLiteFile.open(path, access: .readWrite, busyTimeout: .seconds(5))
     }
 
-    package func close() { database = nil }
+    package func close() {
+        writer = nil
+        database = nil
+    }
 
     package func series() throws(StoreError) -> [Series] {
         let rows = try list(

@@ -65,6 +65,11 @@ package final class SQLiteStore: Store {
         }
     }
 
+    /// All of a batch but its steps: no position moves, no fence is asked.
+    func writeRows(_ batch: RowBatch) throws(StoreError) -> WriteReport {
+        try transaction(isDurable: true) { tables throws(WriteStop) in try tables.writeRows(batch, now: Self.now) }
+    }
+
     package func removeCandles(before time: Int64, limit: Int) throws(StoreError) -> Int {
         try transaction(isDurable: false) { tables throws(WriteStop) in
             try tables.removeCandles(before: time, limit: limit)

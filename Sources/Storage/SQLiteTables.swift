@@ -106,9 +106,14 @@ final class SQLiteTables {
     }
 
     func write(_ batch: RowBatch, now: Int64) throws(WriteStop) -> WriteReport {
-        var report = WriteReport()
         // First the fence: most of what fails, fails here, with nothing written yet.
-        if try move(batch.steps, now: now) == .hadMovedBefore { return report }
+        if try move(batch.steps, now: now) == .hadMovedBefore { return WriteReport() }
+        return try writeRows(batch, now: now)
+    }
+
+    /// All of a batch but its steps.
+    func writeRows(_ batch: RowBatch, now: Int64) throws(WriteStop) -> WriteReport {
+        var report = WriteReport()
         var refused: [StoreError.RefusedRow] = []
         try candles.write(batch, now: now, report: &report, refused: &refused)
         for row in batch.trades {

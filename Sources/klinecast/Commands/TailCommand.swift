@@ -76,13 +76,8 @@ struct TailCommand: Command {
         guard words.count == 2 else {
             throw .usage("give a symbol and a timeframe, such as btcusdt 1m, or --channel NAME")
         }
-        guard let symbol = Symbol(words[0]) else {
-            throw .usage("\(Terminal.plain(words[0])) is no symbol: at most 32 of a to z, 0 to 9, _ and -")
-        }
-        guard let timeframe = Timeframe(rawValue: words[1]) else {
-            let known = Timeframe.allCases.map(\.rawValue)
-            throw .usage("\(Terminal.plain(words[1])) is no timeframe: \(known.joined(separator: " "))")
-        }
+        let symbol = try SeriesArgument.symbol(words[0])
+        let timeframe = try SeriesArgument.timeframe(words[1])
         let topic = MarketTopic(symbol: symbol, timeframe: timeframe).name
         guard let route = try RouteTable(settings).route(topic), let channel = route.channels.first else {
             throw .failed("\(topic) maps to no channel; `klinecast route \(topic)` says why")

@@ -53,6 +53,11 @@ enum Terminal {
         String(text.prefix(80).map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 })
     }
 
+    /// A number and its noun: `1 gap`, `1,234 gaps`.
+    static func counted(_ number: Int, _ noun: String) -> String {
+        "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+    }
+
     /// 1234567 as 1,234,567.
     static func grouped(_ number: Int) -> String {
         var digits = String(number.magnitude)
