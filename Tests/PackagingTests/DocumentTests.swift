@@ -99,10 +99,15 @@ import Testing
     }
 
     @Test func everyReasonOfADeadLetterIsExplained() throws {
-        let source = try Checkout.text("Sources/Router/Sinks.swift")
-        let start = try #require(source.range(of: "enum RefusalReason")).upperBound
-        let end = try #require(source.range(of: "\n}", range: start..<source.endIndex)).lowerBound
-        let reasons = try Checkout.matches(#"case \w+ = "(\w+)""#, in: String(source[start..<end]))
+        let reasons = try [
+            ("Sources/Router/Sinks.swift", "enum RefusalReason"),
+            ("Sources/Persister/PersistRefusal.swift", "enum PersistRefusal"),
+        ].flatMap { file, declaration in
+            let source = try Checkout.text(file)
+            let start = try #require(source.range(of: declaration)).upperBound
+            let end = try #require(source.range(of: "\n}", range: start..<source.endIndex)).lowerBound
+            return try Checkout.matches(#"case \w+ = "(\w+)""#, in: String(source[start..<end]))
+        }
         let page = try Checkout.matches(#"^\| `(\w+)` \|"#, in: try Checkout.text("docs/operating/dead-letters.md"))
         #expect(Set(page) == Set(reasons))
     }
