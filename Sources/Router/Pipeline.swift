@@ -136,6 +136,8 @@ import Telemetry
         receive(now)
         followSource(now)
         take()
+        // It may also stand still between the look at the clock and this line.
+        if ContinuousClock.now - now > settings.standstillLimit { isDoubtful = true }
         send(now)
         poller.watch(sink.descriptor, generation: sink.generation, forWriting: sink.wantsWrite)
         store(now)
