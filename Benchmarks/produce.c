@@ -10,6 +10,7 @@
  * A message is a candle in the shape the workers write, shortened to about 190 bytes: close_time,
  * quote_asset_volume, number_of_trades, taker_buy_* and source are left out. Added are `n`, the number of the message in
  * its topic from 1, and in live messages `sent`, CLOCK_MONOTONIC in nanoseconds. Key: the symbol.
+ * With --full it is the whole candle, about 350 bytes, and nothing is added: what a database shall store.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,6 +52,9 @@ struct options {
     uint32_t poison_every; /* 0: none */
     uint32_t burst;        /* live messages a topic gets at once */
     double rate, seconds;
+    bool full;
+    uint32_t updates; /* messages a candle, of which the last is closed */
+    uint32_t edition; /* higher: the same candles with other values and a later event time */
 };
 
 static uint64_t delivered, failed;
@@ -154,34 +158,64 @@ static char *text(char *end, const char *literal, size_t length) {
 }
 #define TEXT(end, literal) text(end, literal, sizeof(literal) - 1)
 
-static char *price(char *end, uint64_t hundredths) {
-    end += decimal(end, hundredths / 100);
+/* `scaled` / 10^places, all places written. */
+static char *fixed(char *end, uint64_t scaled, unsigned places) {
+    uint64_t unit = 1;
+    for (unsigned i = 0; i < places; i++) unit *= 10;
+    end += decimal(end, scaled / unit);
     *end++ = '.';
-    *end++ = (char)('0' + hundredths / 10 % 10);
-    *end++ = (char)('0' + hundredths % 10);
+    for (unit /= 10; unit; unit /= 10) *end++ = (char)('0' + scaled / unit % 10);
     return end;
 }
 
-/* Written by hand: a printf of ten members would be the slowest part of filling a backlog. */
-static size_t candle(char *out, const char *symbol, uint64_t n, uint64_t sent) {
-    uint64_t minute = 1726000000000u + n * 60000u;
-    uint64_t base = 632501 + n * 7919 % 9973;
+static char *price(char *end, uint64_t hundredths) { return fixed(end, hundredths, 2); }
+
+static uint64_t wall_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* Written by hand: a printf of ten members would be the slowest part of filling a backlog.
+ * `sent` is 0 in a backlog. The database yardsticks (upsert.c, jvm/UpsertPostgres.java) make the same values. */
+static size_t candle(char *out, const struct options *o, const char *symbol, uint64_t n, uint64_t sent) {
+    uint64_t minute = 1726000020000u + (n - 1) / o->updates * 60000u;
+    uint64_t update = (n - 1) % o->updates + 1;
+    uint64_t base = 632501 + n * 7919 % 9973 + 3 * o->edition;
+    uint64_t event = minute + 60001 * update / o->updates + 1000 * o->edition;
     char *end = TEXT(out, "{\"symbol\":\"");
     end = text(end, symbol, strlen(symbol));
     end = TEXT(end, "\",\"timeframe\":\"1m\",\"time\":");
     end += decimal(end, minute);
+    if (o->full) {
+        end = TEXT(end, ",\"close_time\":");
+        end += decimal(end, minute + 59999);
+    }
     end = price(TEXT(end, ",\"open\":"), base);
     end = price(TEXT(end, ",\"high\":"), base + n % 911);
     end = price(TEXT(end, ",\"low\":"), base - n % 877);
-    end = price(TEXT(end, ",\"close\":"), base + n % 401);
-    end = price(TEXT(end, ",\"volume\":"), 1000 + n % 89000);
-    end = TEXT(end, ",\"is_closed\":true,\"timestamp\":");
-    end += decimal(end, minute + 60001);
-    end = TEXT(end, ",\"n\":");
-    end += decimal(end, n);
-    if (sent) {
-        end = TEXT(end, ",\"sent\":");
-        end += decimal(end, sent);
+    end = price(TEXT(end, ",\"close\":"), base + n % 911 % 401);
+    uint64_t volume = o->full ? 100000 + n * 104729 % 99991000 + o->edition : 1000 + n % 89000;
+    end = fixed(TEXT(end, ",\"volume\":"), volume, o->full ? 5 : 2);
+    end = update == o->updates ? TEXT(end, ",\"is_closed\":true") : TEXT(end, ",\"is_closed\":false");
+    if (o->full) {
+        end = fixed(TEXT(end, ",\"quote_asset_volume\":"), volume * base, 7);
+        end = TEXT(end, ",\"number_of_trades\":");
+        end += decimal(end, 1 + n % 5000 + o->edition);
+        end = fixed(TEXT(end, ",\"taker_buy_base_asset_volume\":"), volume / 2, 5);
+        end = fixed(TEXT(end, ",\"taker_buy_quote_asset_volume\":"), volume / 2 * base, 7);
+        end = TEXT(end, ",\"source\":\"binance_websocket\"");
+        if (sent) event = wall_milliseconds();
+    }
+    end = TEXT(end, ",\"timestamp\":");
+    end += decimal(end, event);
+    if (!o->full) {
+        end = TEXT(end, ",\"n\":");
+        end += decimal(end, n);
+        if (sent) {
+            end = TEXT(end, ",\"sent\":");
+            end += decimal(end, sent);
+        }
     }
     *end++ = '}';
     return (size_t)(end - out);
@@ -208,7 +242,8 @@ static struct topic *open_topics(rd_kafka_t *producer, const struct options *o) 
 
 static uint64_t payload_bytes;
 
-static void produce(rd_kafka_t *producer, struct topic *topic, bool poison, uint64_t sent) {
+static void produce(
+    rd_kafka_t *producer, const struct options *o, struct topic *topic, bool poison, uint64_t sent) {
     static const char broken[] = "this is not JSON, and stands for what nobody can use {\"symbol\":";
     char payload[PAYLOAD_BYTES];
     const void *value = payload;
@@ -217,7 +252,7 @@ static void produce(rd_kafka_t *producer, struct topic *topic, bool poison, uint
     if (poison)
         value = broken;
     else
-        length = candle(payload, topic->symbol, topic->count, sent);
+        length = candle(payload, o, topic->symbol, topic->count, sent);
     payload_bytes += length;
     while (rd_kafka_produce(
                topic->handle, 0, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)value, length, topic->symbol,
@@ -249,7 +284,7 @@ static int backlog(const struct options *o) {
     for (; produced < o->messages && !stopping; produced++) {
         /* One in each block, at a place that moves, so that every topic gets its share. */
         bool poison = o->poison_every && produced % o->poison_every == produced / o->poison_every * 7 % o->poison_every;
-        produce(producer, &topics[produced % o->topics], poison, 0);
+        produce(producer, o, &topics[produced % o->topics], poison, 0);
         if (produced % 1024 == 0) rd_kafka_poll(producer, 0);
     }
     return finish(producer, produced, started, 0);
@@ -270,7 +305,7 @@ static int live(const struct options *o) {
             uint64_t due = started + (uint64_t)((double)(turn * o->burst) * 1e9 / o->rate);
             if (due > now) break;
             if (now - due > longest_delay) longest_delay = now - due;
-            produce(producer, &topics[turn % o->topics], false, monotonic_nanoseconds());
+            produce(producer, o, &topics[turn % o->topics], false, monotonic_nanoseconds());
             produced++;
         }
         rd_kafka_poll(producer, 0);
@@ -358,7 +393,8 @@ static int count(const struct options *o) {
 static void usage(void) {
     fputs("usage: produce create  --brokers LIST --topics N [--symbol-prefix S]\n"
           "       produce backlog --brokers LIST --topics N --messages M [--poison-every K] [--linger MS]\n"
-          "       produce live    --brokers LIST --topics N --rate R --seconds S [--burst B] [--linger MS]\n"
+          "                       [--full] [--updates U] [--edition E]\n"
+          "       produce live    --brokers LIST --topics N --rate R --seconds S [--burst B] [--linger MS] [--full]\n"
           "       produce purge   --brokers LIST --topics N\n"
           "       produce count   --brokers LIST [--symbol-prefix S]\n"
           "Topics are market.data.<prefix>NNNNusdt.1m, the prefix is s unless told. Prints one JSON object.\n",
@@ -368,13 +404,14 @@ static void usage(void) {
 
 int main(int argc, char **argv) {
     if (argc < 2) usage();
-    struct options o = {.symbol_prefix = "s", .burst = 1};
+    struct options o = {.symbol_prefix = "s", .burst = 1, .updates = 1};
     static const struct option options[] = {
         {"brokers", required_argument, NULL, 'b'},  {"topics", required_argument, NULL, 't'},
         {"messages", required_argument, NULL, 'm'}, {"poison-every", required_argument, NULL, 'k'},
         {"rate", required_argument, NULL, 'r'},     {"seconds", required_argument, NULL, 's'},
         {"burst", required_argument, NULL, 'u'},    {"linger", required_argument, NULL, 'l'},
-          {"symbol-prefix", required_argument, NULL, 'p'},
+        {"symbol-prefix", required_argument, NULL, 'p'}, {"full", no_argument, NULL, 'f'},
+        {"updates", required_argument, NULL, 'U'},       {"edition", required_argument, NULL, 'e'},
         {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc - 1, argv + 1, "", options, NULL)) != -1;) {
         switch (option) {
@@ -387,10 +424,13 @@ int main(int argc, char **argv) {
             case 'u': o.burst = (uint32_t)strtoul(optarg, NULL, 10); break;
             case 'l': o.linger = optarg; break;
             case 'p': o.symbol_prefix = optarg; break;
+            case 'f': o.full = true; break;
+            case 'U': o.updates = (uint32_t)strtoul(optarg, NULL, 10); break;
+            case 'e': o.edition = (uint32_t)strtoul(optarg, NULL, 10); break;
             default: usage();
         }
     }
-    if (!o.brokers || strlen(o.symbol_prefix) > 16) usage();
+    if (!o.brokers || strlen(o.symbol_prefix) > 16 || o.updates == 0) usage();
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
