@@ -27,10 +27,12 @@ def _die_with_parent(parent):
 class Child:
     """One process in a group of its own. Output goes to a file, whose end explains a failure."""
 
-    def __init__(self, name, command, folder, environment=None, working_folder=None):
+    def __init__(self, name, command, folder, environment=None, working_folder=None, user=None):
         self.name = name
         self.log_path = os.path.join(folder, f"{name}.log")
         self._output_path = os.path.join(folder, f"{name}.out")
+        # Set before preexec_fn, or the kernel would forget whose death ends the process.
+        other = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
         with open(self.log_path, "wb") as log, open(self._output_path, "wb") as output:
             self._process = subprocess.Popen(
                 command,
@@ -41,6 +43,7 @@ class Child:
                 cwd=working_folder or folder,
                 start_new_session=True,
                 preexec_fn=_die_with_parent(os.getpid()),
+                **other,
             )
         self.pid = self._process.pid
         _ours.append(self)
@@ -83,6 +86,13 @@ class Child:
             raise Failure(f"{what}: {self.name} did not end within {seconds:.0f} s:\n{self.log_tail()}")
         if self._process.returncode != 0:
             raise Failure(f"{what}: {self.name} ended with code {self._process.returncode}:\n{self.log_tail()}")
+
+    def interrupt(self, grace):
+        """SIGINT, then as `stop` after the grace."""
+        if self.is_running():
+            os.kill(self.pid, signal.SIGINT)
+            self._ended_within(grace)
+        self.stop(grace=0)
 
     def stop(self, grace=10.0):
         """SIGTERM, then after the grace SIGKILL to its whole group. Answers whether it ended by itself."""

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.Arrays;
+import java.util.Locale;
 
 /**
  * The yardstick of the persister's PostgreSQL rows: what a JVM service usually does. pgjdbc, batches by addBatch and
@@ -112,6 +113,7 @@ public final class UpsertPostgres {
         double wall = (System.nanoTime() - firstWall) / 1e9;
         double processor = (processorNanoseconds() - firstProcessor) / 1e3;
         System.out.printf(
+                Locale.ROOT,
                 "{\"rows\":%d,\"rows_per_second\":%.0f,\"cpu_microseconds_per_row\":%.4f,\"driver\":\"%s\"}%n",
                 rows, counted / wall, processor / counted, connection.getMetaData().getDriverVersion());
     }
