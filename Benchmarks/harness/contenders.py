@@ -30,18 +30,20 @@ class Tools:
 
     def build(self):
         compiler = os.environ.get("CC", "cc")
-        for name in ("bare-loop", "produce", "subscriber"):
+        libraries = {"upsert": ["-lsqlite3"]}
+        for name in ("bare-loop", "produce", "subscriber", "upsert"):
             source = os.path.join(self._source, f"{name}.c")
             flags = ["-O2", "-std=gnu11", "-Wall", "-Wextra"]
-            _compile([compiler, *flags, "-o", self.path(name), source, "-lrdkafka", "-lpthread"])
+            _compile([
+                compiler, *flags, "-o", self.path(name), source, *libraries.get(name, ["-lrdkafka", "-lpthread"])])
 
-    def build_java(self):
-        """Why the Java loop cannot be built, or None."""
-        for program in ("java", "javac"):
-            if not shutil.which(program):
-                return f"{program} was not found"
+    def build_java(self, program="KafkaToRedis"):
+        """Why a Java loop cannot be built, or None."""
+        for needed in ("java", "javac"):
+            if not shutil.which(needed):
+                return f"{needed} was not found"
         try:
-            source = os.path.join(self._source, "jvm", "KafkaToRedis.java")
+            source = os.path.join(self._source, "jvm", f"{program}.java")
             _compile(["javac", "-nowarn", "-d", self.path("jvm"), "-cp", self.class_path(), source])
         except Failure as failure:
             return str(failure)
@@ -61,6 +63,20 @@ def _compile(command):
 
 def topic_pattern(prefix):
     return rf"^market\.data\.{prefix}[0-9]+usdt\.1m$"
+
+
+def child_environment():
+    """What a program inherits from us: nothing that could be a setting of its own."""
+    return {name: os.environ[name] for name in CHILD_ENVIRONMENT if name in os.environ}
+
+
+def health(port):
+    """What a klinecast process says of itself, be it well or not."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return json.load(error)
 
 
 class Bare:
@@ -108,13 +124,13 @@ class Klinecast:
         self._binary = binary
         self._settings = settings
         self._port = None
+        self.state = None
 
     def start(self, folder, kafka, redis, prefix, topics, messages=None):
         self._port = free_ports(1)[0]
-        state = os.path.join(folder, f"state-{uuid.uuid4().hex[:8]}")
+        self.state = state = os.path.join(folder, f"state-{uuid.uuid4().hex[:8]}")
         os.mkdir(state)
-        environment = {name: os.environ[name] for name in CHILD_ENVIRONMENT if name in os.environ}
-        environment |= {
+        environment = child_environment() | {
             "KAFKA_BROKER": kafka.address,
             "KAFKA_GROUP_ID": f"klinecast-{uuid.uuid4().hex[:12]}",
             "REDIS_URL": f"redis://127.0.0.1:{redis.port}",
@@ -130,11 +146,7 @@ class Klinecast:
         return Child("klinecast", [self._binary, "router"], folder, environment, working_folder=state)
 
     def health(self):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health", timeout=5) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            return json.load(error)
+        return health(self._port)
 
     def live_check(self, messages):
         """What it says of itself while it runs; notes where it contradicts us."""

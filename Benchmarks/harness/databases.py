@@ -60,6 +60,10 @@ class SqliteDatabase(Database):
                 return []
             raise Failure(f"{self.path}: {error}") from error
 
+    @staticmethod
+    def milliseconds(column):
+        return column
+
     def close(self):
         if self._connection:
             self._connection.close()
@@ -97,7 +101,7 @@ class PostgresDatabase(Database):
         # So that no contender pays for what was written before it.
         server.run("checkpoint")
         self.url = server.url(self.name)
-        self.jdbc_url = server.jdbc_url(self.name)
+        self.jdbc_url, self.jdbc_environment = server.jdbc_url(self.name), server.environment
 
     def query(self, sql):
         """Rows as lists of texts; none while the tables are not there yet."""
@@ -112,6 +116,10 @@ class PostgresDatabase(Database):
         if not line:
             raise Failure("psql: the connection was lost")
         return rows
+
+    @staticmethod
+    def milliseconds(column):
+        return f"extract(epoch from {column}) * 1000"
 
     def close(self):
         if self._psql:
@@ -137,7 +145,7 @@ class PostgresServer:
         self._folder = folder
         self._port = free_ports(1)[0]
         self._password = secrets.token_hex(16)
-        self._environment = dict(os.environ, PGPASSWORD=self._password, LC_ALL="C.UTF-8", TZ="UTC")
+        self.environment = dict(os.environ, PGPASSWORD=self._password, LC_ALL="C.UTF-8", TZ="UTC")
         self._user = _other_user()
         # Not below the run's own folder, which no other user can enter.
         self._data = tempfile.mkdtemp(prefix="klinecast-bench-postgres-")
@@ -160,12 +168,12 @@ class PostgresServer:
             os.path.join(programs, "initdb"), "-D", cluster, "-U", "bench", "--pwfile", word, "-A", "scram-sha-256",
             "-E", "UTF8", "--locale", "C.UTF-8",
         ]
-        Child("initdb", command, self._folder, self._environment, self._data, user=self._user).wait(120, "initdb")
+        Child("initdb", command, self._folder, self.environment, self._data, user=self._user).wait(120, "initdb")
         command = [
             os.path.join(programs, "postgres"), "-D", cluster, "-p", str(self._port), "-c", "listen_addresses=127.0.0.1",
             "-c", "unix_socket_directories=", "-c", "max_wal_size=4GB",
         ]
-        self._server = Child("postgres", command, self._folder, self._environment, self._data, user=self._user)
+        self._server = Child("postgres", command, self._folder, self.environment, self._data, user=self._user)
         wait_until(self._answers, 60, "PostgreSQL answering", self._server)
 
     def _answers(self):
@@ -180,13 +188,13 @@ class PostgresServer:
     def _psql_once(self, sql):
         command = [*self._psql_command("postgres"), "-c", sql]
         return subprocess.run(
-            command, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+            command, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
             check=False)
 
     def psql(self, database):
         """A connected psql that reads from a pipe and ends with it."""
         return subprocess.Popen(
-            self._psql_command(database), env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            self._psql_command(database), env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True)
 
     def run(self, sql):
@@ -203,9 +211,6 @@ class PostgresServer:
 
     def jdbc_url(self, database):
         return f"jdbc:postgresql://127.0.0.1:{self._port}/{database}?reWriteBatchedInserts=true"
-
-    def jdbc_environment(self):
-        return self._environment
 
     def fresh(self):
         return PostgresDatabase(self, self._folder)

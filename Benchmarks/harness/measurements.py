@@ -1,5 +1,6 @@
 """One measurement each: all contenders are observed from outside, by the same means."""
 
+import contextlib
 import json
 import re
 import time
@@ -58,7 +59,7 @@ def drain(contender, folder, kafka, redis, prefix, topics, expected, available, 
         if hasattr(contender, "live_check"):
             told, more = contender.live_check(expected)
             notes += more
-        notes += _end(contender, child)
+        notes += end(contender, child)
         if not told:
             told, more = contender.cross_check(child, available)
             notes += more
@@ -67,7 +68,8 @@ def drain(contender, folder, kafka, redis, prefix, topics, expected, available, 
         child.stop(grace=0)
 
 
-def _end(contender, child):
+def end(contender, child):
+    """Stops the contender; a note where it had to be killed."""
     return [] if child.stop(grace=10) else [f"{contender.name}: did not end within 10 s of SIGTERM, killed"]
 
 
@@ -100,8 +102,11 @@ class Latency:
     told: dict = field(default_factory=dict)
 
 
-def latency(contender, folder, kafka, redis, tools, topics, rate, seconds, skip_seconds, limit):
-    """Live traffic through the contender to one subscriber, after it has shown that it reads every topic."""
+def latency(contender, folder, kafka, redis, tools, topics, rate, seconds, skip_seconds, limit, during=None):
+    """Live traffic through the contender to one subscriber, after it has shown that it reads every topic.
+
+    `during` makes what surrounds the traffic: a context of (contender, live messages), whose value is a list of notes.
+    """
     kafka.tool("purge", "--topics", topics)
     redis.reset()
     child = contender.start(folder, kafka, redis, "s", topics)
@@ -116,19 +121,21 @@ def latency(contender, folder, kafka, redis, tools, topics, rate, seconds, skip_
         ]
         subscriber = Child("subscriber", command, folder)
         wait_until(lambda: "ready" in subscriber.output(), 10, "the subscription", subscriber)
-        cpu = child.cpu_seconds()
-        produced = kafka.tool(
-            "live", "--topics", topics, "--rate", rate, "--burst", BURST, "--seconds", seconds + skip_seconds,
-            seconds=seconds + 60)
-        resident, peak = child.memory_megabytes()
-        cpu = child.cpu_seconds() - cpu
-        subscriber.wait(limit, f"{contender.name} at {rate} msg/s")
+        around = during(contender, expected) if during else contextlib.nullcontext([])
+        with around as notes:
+            cpu = child.cpu_seconds()
+            produced = kafka.tool(
+                "live", "--topics", topics, "--rate", rate, "--burst", BURST, "--seconds", seconds + skip_seconds,
+                seconds=seconds + 60)
+            resident, peak = child.memory_megabytes()
+            cpu = child.cpu_seconds() - cpu
+            subscriber.wait(limit, f"{contender.name} at {rate} msg/s")
         told = json.loads(subscriber.output().splitlines()[-1])
         if told["received"] != expected or told["gaps"]:
             raise Failure(
                 f"{contender.name} delivered {told['received']} of {expected} live messages, {told['gaps']} missing:\n"
                 f"{child.log_tail()}")
-        notes = _end(contender, child)
+        notes = notes + end(contender, child)
         if told["repeats"]:
             notes.append(f"{contender.name}: {told['repeats']} live messages came twice or late")
         if told["p50_milliseconds"] > OVERLOADED_MILLISECONDS:
@@ -160,18 +167,23 @@ def idle(contender, folder, kafka, redis, topics, messages, seconds, settle_seco
     child = contender.start(folder, kafka, redis, "s", topics)
     try:
         wait_until(lambda: redis.published() >= messages, limit, f"{contender.name} reading the backlog", child)
-        time.sleep(settle_seconds)
-        started, cpu, before = time.monotonic(), child.cpu_seconds(), child.wake_ups()
-        time.sleep(seconds)
-        child.expect_running()
-        after, cpu = child.wake_ups(), child.cpu_seconds() - cpu
-        elapsed = time.monotonic() - started
-        rates = {
-            (thread, name): (count - before.get(thread, (name, 0))[1]) / elapsed
-            for thread, (name, count) in after.items()
-        }
-        busiest = max(rates, key=rates.get)
-        notes = _end(contender, child)
-        return Idle(100 * cpu / elapsed, sum(rates.values()), busiest[1], rates[busiest], notes)
+        found = resting(child, seconds, settle_seconds)
+        found.notes += end(contender, child)
+        return found
     finally:
         child.stop(grace=0)
+
+
+def resting(child, seconds, settle_seconds):
+    """What a process that has nothing to do takes, once it has settled."""
+    time.sleep(settle_seconds)
+    started, cpu, before = time.monotonic(), child.cpu_seconds(), child.wake_ups()
+    time.sleep(seconds)
+    child.expect_running()
+    after, cpu = child.wake_ups(), child.cpu_seconds() - cpu
+    elapsed = time.monotonic() - started
+    rates = {
+        (thread, name): (count - before.get(thread, (name, 0))[1]) / elapsed for thread, (name, count) in after.items()
+    }
+    busiest = max(rates, key=rates.get)
+    return Idle(100 * cpu / elapsed, sum(rates.values()), busiest[1], rates[busiest])

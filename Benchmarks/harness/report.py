@@ -38,15 +38,30 @@ def compared(what, yardsticks, ours, show, at_least=None, at_most=None, yardstic
         f"{ratio:.2f}{spread}" if ratios else "–", met)
 
 
-def limited(what, yardstick, ours, show, at_most=None):
+def limited(what, yardstick, ours, show, at_most=None, yardstick_name="bare"):
     """A row with an absolute goal; the largest figure of all rounds decides."""
     worst = max(ours)
     return Row(
         what,
         f"≤ {show(at_most)}" if at_most is not None else "–",
-        f"bare {show(max(yardstick))}" if yardstick else "–",
+        f"{yardstick_name} {show(max(yardstick))}" if yardstick else "–",
         show(worst),
         met=_verdict(worst <= at_most) if at_most is not None else "–")
+
+
+def reached(what, ours, show, at_least=None):
+    """A row with an absolute goal that is to be reached; the median of the rounds decides."""
+    middle = statistics.median(ours)
+    return Row(
+        what,
+        f"≥ {show(at_least)}" if at_least is not None else "–",
+        ours=show(middle),
+        met=_verdict(middle >= at_least) if at_least is not None else "–")
+
+
+def without_yardstick(what, reason, ours, show):
+    """A row whose goal can't be judged in this run."""
+    return Row(what, "–", "**no yardstick**", show(statistics.median(ours)), met=f"**not compared**: {reason}")
 
 
 def yardstick_only(what, name, figures, show):
@@ -59,8 +74,16 @@ def failed(what, reason):
     return Row(what, "–", met="**not measured**: " + " ".join(dict.fromkeys((lines[0], lines[-1]))))
 
 
-def per_second(value):
-    return f"{value / 1e6:.2f} M msg/s" if value >= 1e6 else f"{value / 1e3:.0f} k msg/s"
+def per_second(value, unit="msg"):
+    return f"{value / 1e6:.2f} M {unit}/s" if value >= 1e6 else f"{value / 1e3:.0f} k {unit}/s"
+
+
+def rows_per_second(value):
+    return per_second(value, "rows")
+
+
+def updates_per_second(value):
+    return per_second(value, "updates")
 
 
 def microseconds(value):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import uuid
 
-from .children import Child, Failure, run_tool, wait_until
+from .children import Child, Failure, wait_until
 
 
 def free_ports(count):
@@ -136,21 +136,32 @@ group.initial.rebalance.delay.ms=0
         except OSError:
             return False
 
-    def tool(self, verb, *arguments, seconds=300):
-        """Runs `produce VERB` against this broker and answers its JSON."""
+    def start_tool(self, verb, *arguments):
+        """Starts `produce VERB` against this broker."""
         command = [self._tools.path("produce"), verb, "--brokers", self.address, *map(str, arguments)]
         self._child.expect_running()
-        return json.loads(run_tool(f"produce-{verb}", command, self._folder, seconds))
+        return Child(f"produce-{verb}", command, self._folder)
 
-    def fill(self, topics, messages, prefix="s", poison_every=0):
-        """Creates the topics and fills them; what lies there in the end is counted, not believed."""
+    def tool(self, verb, *arguments, seconds=300):
+        """Runs `produce VERB` against this broker and answers its JSON."""
+        child = self.start_tool(verb, *arguments)
+        child.wait(seconds, f"produce-{verb}")
+        return json.loads(child.output())
+
+    def fill(self, topics, messages, prefix="s", poison_every=0, more=()):
+        """Creates the topics and fills them; `more` are further options of the backlog."""
         self.tool("create", "--topics", topics, "--symbol-prefix", prefix)
+        return self.append(topics, messages, messages, prefix, poison_every, more)
+
+    def append(self, topics, messages, total, prefix="s", poison_every=0, more=()):
+        """Fills topics that are there; what lies there in the end is counted, not believed."""
         poison = ["--poison-every", poison_every] if poison_every else []
         told = self.tool(
-            "backlog", "--topics", topics, "--messages", messages, "--symbol-prefix", prefix, *poison, seconds=600)
+            "backlog", "--topics", topics, "--messages", messages, "--symbol-prefix", prefix, *poison, *more,
+            seconds=600)
         found = self.tool("count", "--symbol-prefix", prefix)
-        if found["messages"] != messages or found["topics"] != topics:
-            raise Failure(f"{found['messages']} messages in {found['topics']} topics, not {messages} in {topics}")
+        if found["messages"] != total or found["topics"] != topics:
+            raise Failure(f"{found['messages']} messages in {found['topics']} topics, not {total} in {topics}")
         return told
 
     def stop(self):
