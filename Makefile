@@ -74,8 +74,8 @@ asan: ## all tests under the address sanitizer
 
 ifneq ($(wildcard Benchmarks/run),)
 .PHONY: bench
-bench: build ## throughput and latency beside the bare C loop; needs KAFKA_HOME
-	@Scripts/deps test
+bench: build ## throughput and latency beside yardsticks of our own; needs KAFKA_HOME
+	@Scripts/deps bench
 	@Benchmarks/run
 endif
 

@@ -11,7 +11,8 @@ import Testing
             "sqlite3.h", "postgresql/libpq-fe.h", "zlib.h",
             "c++/12",
         ]
-        static let programs = ["swift", "redis-server", "redis-cli", "openssl", "python3", "java"]
+        static let programs = ["swift", "redis-server", "redis-cli", "openssl", "python3", "java", "javac"]
+        static let files = ["usr/lib/postgresql/15/bin/initdb", "usr/share/java/postgresql.jar"]
 
         let folder: TemporaryFolder
 
@@ -25,8 +26,8 @@ import Testing
                 try FileManager.default.createSymbolicLink(
                     atPath: folder.file("bin/\(tool)"), withDestinationPath: found)
             }
-            for header in Self.headers {
-                let file = folder.url.appendingPathComponent("usr/include/\(header)")
+            for path in Self.headers.map({ "usr/include/\($0)" }) + Self.files {
+                let file = folder.url.appendingPathComponent(path)
                 try FileManager.default.createDirectory(
                     at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try Data().write(to: file)
@@ -45,8 +46,9 @@ import Testing
         func remove(_ program: String) throws {
             try FileManager.default.removeItem(atPath: folder.file("bin/\(program)"))
         }
-        func removeHeader(_ name: String) throws {
-            try FileManager.default.removeItem(atPath: folder.file("usr/include/\(name)"))
+        func removeHeader(_ name: String) throws { try removeFile("usr/include/\(name)") }
+        func removeFile(_ path: String) throws {
+            try FileManager.default.removeItem(atPath: folder.file(path))
         }
 
         func run(_ arguments: String..., user: Int = 0, kafka: String = "") throws -> (code: Int32, text: String) {
@@ -70,6 +72,7 @@ import Testing
         let machine = try Machine()
         #expect(try machine.run() == (0, ""))
         #expect(try machine.run("test", kafka: "/opt/kafka") == (0, ""))
+        #expect(try machine.run("bench", kafka: "/opt/kafka") == (0, ""))
         #expect(machine.calls.isEmpty)
     }
 
@@ -104,6 +107,20 @@ import Testing
         #expect(try machine.run() == (0, ""))
         #expect(try machine.run("test").code == 0)
         #expect(machine.calls == ["install -y --no-install-recommends openssl python3"])
+    }
+
+    @Test func whatOnlyBenchmarksNeedIsNotAskedForToTest() throws {
+        let machine = try Machine()
+        try machine.remove("javac")
+        for file in Machine.files { try machine.removeFile(file) }
+        #expect(try machine.run() == (0, ""))
+        #expect(try machine.run("test").code == 0)
+        #expect(try machine.run("bench").code == 0)
+        #expect(
+            machine.calls == [
+                "install -y --no-install-recommends postgresql-15",
+                "install -y --no-install-recommends postgresql-15 openjdk-17-jdk-headless libpostgresql-jdbc-java",
+            ])
     }
 
     @Test func aPackageIsCalledWhatThisDistributionCallsIt() throws {
