@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .children import Child, Failure, run_tool, wait_until
 from .contenders import child_environment, health
 from .databases import POSITIONS
-from .measurements import end, resting
+from .measurements import BURST, end, resting
 from .servers import free_ports
 
 LOOK_SECONDS = 0.02
@@ -208,7 +208,8 @@ def live(contender, folder, kafka, database, symbols, rate, seconds, skip_second
         wait_until(lambda: database.committed() >= symbols, limit, f"{contender.name} reading every topic", child)
         total = int(rate * (seconds + skip_seconds))
         cpu = child.cpu_seconds()
-        producer = kafka.start_tool("live", "--topics", symbols, "--rate", rate, "--seconds", seconds + skip_seconds, "--full")
+        producer = kafka.start_tool(
+            "live", "--topics", symbols, "--rate", rate, "--burst", BURST, "--seconds", seconds + skip_seconds, "--full")
         looks, deadline = [], time.monotonic() + seconds + skip_seconds + limit
         while not looks or sum(looks[-1][1].values()) < symbols + total:
             positions = {topic: int(next_offset) for topic, next_offset in database.query(POSITIONS)}
@@ -223,6 +224,9 @@ def live(contender, folder, kafka, database, symbols, rate, seconds, skip_second
         _, peak = child.memory_megabytes()
         rest = resting(child, idle_seconds, 10)
         notes = contender.live_check()[1] + end(contender, child)
+        late = json.loads(producer.output())["longest_delay_milliseconds"]
+        if late > 100:
+            notes.append(f"the producer itself was late by {late:.0f} ms once")
         return CommitLatency(
             _rank(delays, 0.5), _rank(delays, 0.99), cpu * 1e6 / total, peak, rest, notes)
     finally:
