@@ -165,7 +165,7 @@ package enum Options {
             environment: ["DATABASE_BATCH_BYTES"], flag: "database-batch-bytes",
             "Bytes of the candles in one transaction at most."),
         Option(
-            "database.batch_time", .duration(.zero ... .seconds(60)), default: "200ms",
+            "database.batch_time", .duration(.zero ... .seconds(60)), default: "50ms",
             environment: ["DATABASE_BATCH_TIME"], flag: "database-batch-time",
             "How long the first record of a batch waits for others."),
         Option(

@@ -14,6 +14,28 @@ internal import CKafkaShim
 
     deinit { unsafe rd_kafka_destroy(client) }
 
+    /// Creates topics of one partition in one request; those that are there stay as they are.
+    package func createTopics(_ names: [String], configuration: [String: String], timeout: Duration) throws(KafkaError) {
+        var topics: [OpaquePointer?] = unsafe []
+        defer { for index in unsafe topics.indices { unsafe rd_kafka_NewTopic_destroy(topics[index]) } }
+        var text = [CChar](repeating: 0, count: 256)
+        for name in names {
+            guard let topic = unsafe rd_kafka_NewTopic_new(name, 1, -1, &text, text.count) else {
+                throw .failed(
+                    attempt: "create topic \(name)", KafkaFailure(RD_KAFKA_RESP_ERR__INVALID_ARG, String(buffer: text)))
+            }
+            for (name, value) in configuration { unsafe rd_kafka_NewTopic_set_config(topic, name, value) }
+            unsafe topics.append(topic)
+        }
+        let attempt = names.count == 1 ? "create topic \(names[0])" : "create \(names.count) topics"
+        try unsafe request(attempt, RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout: timeout, alsoFine: .topicExists) {
+            options, queue in
+            unsafe rd_kafka_CreateTopics(client, &topics, topics.count, options, queue)
+        } topics: { event, count in
+            unsafe rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count)
+        }
+    }
+
     /// Creates a topic, or does nothing when it is there.
     ///
     /// - Parameters:
@@ -88,9 +110,13 @@ internal import CKafkaShim
         var code = unsafe rd_kafka_event_error(event)
         var words = unsafe rd_kafka_event_error_string(event).map { unsafe String(cString: $0) }
         var count = 0
-        if code == RD_KAFKA_RESP_ERR_NO_ERROR, let results = unsafe topics(event, &count), count > 0 {
-            code = unsafe rd_kafka_topic_result_error(results[0])
-            words = unsafe rd_kafka_topic_result_error_string(results[0]).map { unsafe String(cString: $0) }
+        if code == RD_KAFKA_RESP_ERR_NO_ERROR, let results = unsafe topics(event, &count) {
+            for place in 0..<count {
+                let result = unsafe rd_kafka_topic_result_error(results[place])
+                guard result != RD_KAFKA_RESP_ERR_NO_ERROR, result != alsoFine else { continue }
+                code = result
+                words = unsafe rd_kafka_topic_result_error_string(results[place]).map { unsafe String(cString: $0) }
+            }
         }
         guard code != RD_KAFKA_RESP_ERR_NO_ERROR, code != alsoFine else { return }
         if code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE || code == RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION {

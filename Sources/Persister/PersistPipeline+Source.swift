@@ -92,9 +92,8 @@ extension PersistPipeline {
     private mutating func finishRevocationIfDone(
         _ slots: [Int32], deadline: ContinuousClock.Instant, _ now: ContinuousClock.Instant
     ) {
-        // What was taken of them is in one of the two batches; both are written first.
-        let isDone = spare != nil && filling.isEmpty
-        guard isDone || now >= deadline else { return }
+        // What was taken of them is in one of the batches, which are written first.
+        guard isAllWritten || now >= deadline else { return }
         revocation = nil
         giveBack(slots, commit: true)
     }
@@ -104,7 +103,8 @@ extension PersistPipeline {
     private mutating func giveBack(_ slots: [Int32], commit: Bool) {
         let gone = Set(slots)
         returnTaken { gone.contains($0) }
-        let isInBatch = filling.steps.contains { step in held(step.source).map { gone.contains($0.slot) } ?? true }
+        let waiting = filling.steps + (sealed?.batch.steps ?? [])
+        let isInBatch = waiting.contains { step in held(step.source).map { gone.contains($0.slot) } ?? true }
         for slot in gone where Int(slot) < partitions.count {
             if let source = partitions[Int(slot)]?.source { self.slots[source] = nil }
             partitions[Int(slot)] = nil

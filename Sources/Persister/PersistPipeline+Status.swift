@@ -10,14 +10,14 @@ extension PersistPipeline {
         snapshot.isJoined = source.isJoined
         if snapshot.isJoined { snapshot.sourceFailure = nil }
         let committed = snapshot.counters.committed
-        snapshot.recordsWaiting = filling.recordCount + (writing?.recordCount ?? 0)
+        snapshot.recordsWaiting = filling.recordCount + (sealed?.batch.recordCount ?? 0) + (writing?.recordCount ?? 0)
         if snapshot.recordsWaiting == 0 || committed != committedBefore {
             snapshot.stalledSince = nil
         } else {
             snapshot.stalledSince = snapshot.stalledSince ?? now
         }
         committedBefore = committed
-        snapshot.unwrittenDeadLetters = unwritten.count
+        snapshot.unwrittenDeadLetters = unwritten.count + unwrittenOfSealed.count
         let wall = unixMilliseconds()
         snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
         snapshot.fencedPartitions = snapshot.partitions.count { $0.isFenced }

@@ -3,34 +3,40 @@ import Telemetry
 
 /// Batches on their way to the database, and what its answers mean.
 extension PersistPipeline {
-    /// Hands the batch over when the store is free and the batch is full, old enough, or waited for.
+    /// Hands the batch over when the store is free and the batch is full, old enough, or waited for. One that is full while the
+    /// store is busy, or while its dead letters are on their way, stands aside and the next is filled.
     mutating func seal(_ now: ContinuousClock.Instant) {
-        guard let next = spare, !mustRestart, !filling.isEmpty, unwritten.isEmpty else { return }
-        let isOld = fillingSince.map { now >= $0 + settings.batchTime } ?? true
-        guard isOld || mustSeal || !filling.hasRoom(forRecordOf: 0) || revocation != nil || drainDeadline != nil else {
-            return
+        if sealed == nil, !mustRestart, !filling.isEmpty, let next = free.popLast() {
+            let isFull = mustSeal || !filling.hasRoom(forRecordOf: 0)
+            let isWanted = revocation != nil || drainDeadline != nil || fillingSince.map { now >= $0 + settings.batchTime } ?? true
+            if isFull || isWanted && writing == nil {
+                standAside(next)
+            } else {
+                free.append(next)
+            }
         }
-        filling.series = series.all
-        for step in filling.steps {
-            guard let partition = held(step.source) else { continue }
-            partition.expected = step.nextOffset
-        }
+        guard let (batch, _) = sealed, unwrittenOfSealed.isEmpty, writing == nil, !mustRestart else { return }
+        sealed = nil
+        writing = batch
         snapshot.counters.batches += 1
-        writing = filling
-        store.submit(.write(filling))
+        store.submit(.write(batch))
+    }
+
+    private mutating func standAside(_ next: RowBatch) {
+        filling.series = series.all
+        for step in filling.steps { held(step.source)?.expected = step.nextOffset }
+        sealed = (filling, serial)
+        unwrittenOfSealed = unwritten
         filling = next
-        spare = nil
         beginBatch()
     }
 
-    /// The next batch is empty; letters of the one before are of no interest any more.
     private mutating func beginBatch() {
         filling.clear()
         serial &+= 1
         fillingSince = nil
         mustSeal = false
         unwritten.removeAll(keepingCapacity: true)
-        snapshot.deadLetterFailure = nil
     }
 
     func held(_ source: SourcePartition) -> PersistPartition? {
@@ -60,13 +66,13 @@ extension PersistPipeline {
                 removeAt = now + (count < Self.removeLimit ? .seconds(600) : .milliseconds(100))
             }
         }
-        if mustRestart, spare != nil { restart() }
+        if mustRestart, writing == nil { restart() }
     }
 
     /// False for a batch of the pipeline that this one took the place of.
     private mutating func takeBack(_ batch: RowBatch) -> Bool {
         guard batch === writing else { return false }
-        spare = batch
+        free.append(batch)
         writing = nil
         return true
     }
@@ -96,11 +102,15 @@ extension PersistPipeline {
         }
     }
 
-    /// Gives up both batches: what the database refused holds rows of many partitions, and a coalesced row may stand for
+    /// Gives up what is not written: what the database refused holds rows of many partitions, and a coalesced row may stand for
     /// another's. Everything since the last commit is read again.
     private mutating func restart() {
         mustRestart = false
+        if let sealed { free.append(sealed.batch) }
+        sealed = nil
+        unwrittenOfSealed.removeAll()
         beginBatch()
+        snapshot.deadLetterFailure = nil
         for case let partition? in partitions where partition.state == .reading { move(partition) }
         snapshot.counters.restarts += 1
     }
@@ -153,7 +163,7 @@ extension PersistPipeline {
     static var removeLimit: Int { 5_000 }
 
     mutating func removeOld(_ now: ContinuousClock.Instant) {
-        guard let retention = settings.retention, spare != nil, now >= removeAt ?? now else { return }
+        guard let retention = settings.retention, writing == nil, now >= removeAt ?? now else { return }
         // Asked again when the answer is there.
         removeAt = now + .seconds(3_600)
         let milliseconds = retention.components.seconds * 1_000

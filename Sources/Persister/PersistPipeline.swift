@@ -11,7 +11,7 @@ import Telemetry
 /// - a row is in the database once, whatever ends in between: the position moves with the rows or not at all;
 /// - nothing is written for a partition that somebody else has claimed since (`StoreError.fenced`);
 /// - what can't be a row is in `dead_letters` and, acknowledged before that, in the dead-letter topic;
-/// - memory is bounded by two batches and what the consumer has fetched, whatever the database does.
+/// - memory is bounded by three batches and what the consumer has fetched, whatever the database does.
 ///
 /// Decisions are in values of their own: `ReadingStart` and `Anchor` (where to read, and whether it is still the same
 /// log), `CandleDecoder` (what is a row), `RowBatch` (which row of a key wins). This is the loop around them.
@@ -35,16 +35,20 @@ import Telemetry
     /// Being filled; its dead letters carry `serial`.
     var filling: RowBatch
     var serial: UInt32 = 1
-    /// The other one: either at rest, or with the store.
-    var spare: RowBatch?
-    var writing: RowBatch?
     var fillingSince: ContinuousClock.Instant?
+    /// Full: waits for the acknowledgement of its dead letters, then for the store, while the next is being filled.
+    var sealed: (batch: RowBatch, serial: UInt32)?
+    /// The store has it.
+    var writing: RowBatch?
+    /// Three in all.
+    var free: [RowBatch]
     /// It must be written before another record is taken.
     var mustSeal = false
     /// All that is not committed is given up and read again, as soon as the store has answered for its batch.
     var mustRestart = false
-    /// Dead letters of the batch being filled that Kafka has not acknowledged yet.
+    /// Dead letters of the batch being filled, and of the sealed one, that Kafka has not acknowledged yet.
     var unwritten: Set<DeadLetterTicket.Place> = []
+    var unwrittenOfSealed: Set<DeadLetterTicket.Place> = []
 
     /// Records taken and not yet looked at: `taken[takenNext..<takenCount]`.
     let taken: UnsafeMutablePointer<Record>
@@ -94,7 +98,7 @@ import Telemetry
         candles = CandleDecoder(messageLimit: settings.messageBytes)
         trades = TradeDecoder(messageLimit: settings.messageBytes)
         filling = RowBatch(limits: settings.limits)
-        spare = RowBatch(limits: settings.limits)
+        free = (0..<2).map { _ in RowBatch(limits: settings.limits) }
         // Results for letters of an earlier pipeline must not be taken for this one's.
         serial = (earlier?.lastSerial ?? 0) &+ 1
         snapshot = PersistSnapshot()
@@ -146,7 +150,7 @@ import Telemetry
         notAfter(fencedAskAt)
         notAfter(revocation?.deadline)
         notAfter(drainDeadline)
-        if spare != nil, let fillingSince, unwritten.isEmpty { notAfter(fillingSince + settings.batchTime) }
+        if sealed == nil, writing == nil, let fillingSince { notAfter(fillingSince + settings.batchTime) }
         if let fullSince { notAfter(fullSince + settings.pauseAfter) }
         let (seconds, attoseconds) = (next - now).components
         // Rounded up, or the last millisecond before a deadline would be spent spinning.
@@ -225,14 +229,12 @@ import Telemetry
         let step = self.step(of: partition)
         if lastOfRun?.step != step { endRun() }
         lastOfRun = (step, place)
-        filling.steps[Int(step)].nextOffset = offset + 1
-        unsafe filling.steps[Int(step)].lastTimestamp = record.timestamp
         partition.previous = offset
         unsafe partition.takenTimestamp = record.timestamp
         filling.recordCount += 1
         snapshot.counters.received += 1
         unsafe snapshot.counters.receivedBytes += record.value?.count ?? 0
-        if let sentence = partition.refusals[partition.generation]?[offset] {
+        if !partition.refusals.isEmpty, let sentence = partition.refusals[partition.generation]?[offset] {
             unsafe refuse(record, partition, step, .refusedByDatabase, sentence)
             return
         }
@@ -259,10 +261,13 @@ import Telemetry
         return partition.step
     }
 
-    /// The checksum that tells the log again after a restart: of the last record of each run only.
+    /// Moves the partition's step behind the run's last record. The checksum tells the log again after a restart.
     private mutating func endRun() {
         guard let last = lastOfRun else { return }
-        filling.steps[Int(last.step)].lastCRC32 = unsafe Checksum.crc32(taken[last.record].value)
+        let record = unsafe taken[last.record]
+        filling.steps[Int(last.step)].nextOffset = unsafe record.offset + 1
+        filling.steps[Int(last.step)].lastTimestamp = unsafe record.timestamp
+        filling.steps[Int(last.step)].lastCRC32 = unsafe Checksum.crc32(record.value)
         lastOfRun = nil
     }
 
@@ -362,11 +367,15 @@ import Telemetry
     }
 
     private mutating func takeResults() {
-        for result in control.takeResults() where result.ticket.epoch == serial {
+        for result in control.takeResults() where result.ticket.epoch == serial || result.ticket.epoch == sealed?.serial {
             switch result.outcome {
             case .written:
-                if unwritten.remove(result.ticket.place) != nil { snapshot.counters.deadLettersWritten += 1 }
-                if unwritten.isEmpty { snapshot.deadLetterFailure = nil }
+                let place = result.ticket.place
+                let isKnown =
+                    result.ticket.epoch == serial
+                    ? unwritten.remove(place) != nil : unwrittenOfSealed.remove(place) != nil
+                if isKnown { snapshot.counters.deadLettersWritten += 1 }
+                if unwritten.isEmpty, unwrittenOfSealed.isEmpty { snapshot.deadLetterFailure = nil }
             case .delayed(let sentence):
                 if snapshot.deadLetterFailure == nil {
                     status.note("dead_letter", sentence)
@@ -376,6 +385,8 @@ import Telemetry
             }
         }
     }
+
+    var isAllWritten: Bool { writing == nil && sealed == nil && filling.isEmpty }
 
     // MARK: Stopping
 
@@ -388,8 +399,7 @@ import Telemetry
                 drainDeadline = now + settings.drainLimit
                 snapshot.phase = .draining
             }
-            let isDone = spare != nil && filling.isEmpty
-            isFinished = isDone || now >= (drainDeadline ?? now)
+            isFinished = isAllWritten || now >= (drainDeadline ?? now)
         }
     }
 

@@ -4,7 +4,7 @@ package import MarketData
 package struct PersistSettings: Sendable {
     package var limits = RowBatchLimits()
     /// How long the first record of a batch waits for others.
-    package var batchTime: Duration = .milliseconds(200)
+    package var batchTime: Duration = .milliseconds(50)
     /// A larger message is a dead letter.
     package var messageBytes = 1_048_576
     /// The only symbols whose candles are kept; empty keeps all.

@@ -74,7 +74,7 @@ enum PostgresMigrations {
             from_offset bigint NOT NULL,
             to_offset bigint NOT NULL,
             found_at timestamptz NOT NULL DEFAULT now(),
-            PRIMARY KEY (topic, generation, partition, from_offset, to_offset));
+            PRIMARY KEY (topic, generation, partition, from_offset));
 
         CREATE TABLE dead_letters (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

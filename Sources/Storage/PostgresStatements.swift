@@ -88,9 +88,13 @@ enum PostgresStatements {
         """
 
     static let insertHoles = """
-        INSERT INTO holes (topic, partition, generation, from_offset, to_offset)
-        SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[])
-        ON CONFLICT DO NOTHING
+        INSERT INTO holes AS h (topic, partition, generation, from_offset, to_offset)
+        SELECT topic, partition, generation, from_offset, max(to_offset)
+        FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bigint[])
+            AS n (topic, partition, generation, from_offset, to_offset)
+        GROUP BY topic, partition, generation, from_offset
+        ON CONFLICT (topic, generation, partition, from_offset)
+        DO UPDATE SET to_offset = greatest(h.to_offset, excluded.to_offset)
         """
 
     /// Rows are locked in one order by everybody, so that two processes can't wait for each other here.

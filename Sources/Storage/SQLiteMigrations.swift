@@ -35,7 +35,7 @@ enum SQLiteMigrations {
         create table holes(
             topic text not null, partition integer not null, generation integer not null,
             from_offset integer not null, to_offset integer not null, found_at integer not null,
-            primary key (topic, generation, partition, from_offset, to_offset)) strict, without rowid;
+            primary key (topic, generation, partition, from_offset)) strict, without rowid;
         create table dead_letters(
             id integer primary key, topic text not null, partition integer not null, generation integer not null,
             "offset" integer not null, timestamp integer not null, key blob, value blob, reason text not null,

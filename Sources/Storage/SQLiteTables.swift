@@ -43,7 +43,10 @@ final class SQLiteTables {
             where consumer_group = ?1 and topic = ?2 and partition = ?3
             """)
         holeStatement = try database.prepare(
-            "insert into holes values (?1, ?2, ?3, ?4, ?5, ?6) on conflict do nothing")
+            """
+            insert into holes values (?1, ?2, ?3, ?4, ?5, ?6)
+            on conflict do update set to_offset = max(to_offset, excluded.to_offset)
+            """)
         deadLetterStatement = try database.prepare(
             """
             insert into dead_letters

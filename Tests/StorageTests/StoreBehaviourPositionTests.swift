@@ -111,6 +111,11 @@ import Testing
         try writer.write([]) { $0.holes = [hole] }
         try writer.write([]) { $0.holes = [hole] }
         #expect(try place.archive().holes().map(\.hole) == [hole])
+        // Nothing came behind it, and retention took more: the same hole has grown.
+        let grown = Hole(source: BatchBuilder.source, generation: 0, from: 17, to: 4_000_000_009)
+        try writer.write([]) { $0.holes = [grown] }
+        try writer.write([]) { $0.holes = [hole] }
+        #expect(try place.archive().holes().map(\.hole) == [grown])
     }
 
     @Test(arguments: StoreRig.all) func aDeadLetterIsKeptOnceWithItsBytes(_ rig: StoreRig) throws {

@@ -122,10 +122,10 @@ final class DeadLetterWriter: DeadLetterSink {
         /// Hands letters to the client; those it could not take come back.
         mutating func produce(_ jobs: [Job]) -> [Job] {
             var left: [Job] = []
+            ensure(Set(jobs.map { $0.letter.source.topic + DeadLetter.topicSuffix }).subtracting(knownTopics).sorted())
             for job in jobs {
                 do {
                     let topic = job.letter.source.topic + DeadLetter.topicSuffix
-                    ensure(topic)
                     try producer.produce(
                         topic: topic, key: job.letter.contents.key, value: job.letter.contents.value,
                         headers: Self.headers(of: job.letter),
@@ -157,18 +157,29 @@ final class DeadLetterWriter: DeadLetterSink {
             return left
         }
 
-        private mutating func ensure(_ topic: String) {
-            guard !knownTopics.contains(topic) else { return }
+        /// One request for all of them; where that fails each by itself, so that one bad topic is no other's fault.
+        private mutating func ensure(_ topics: [String]) {
+            guard !topics.isEmpty else { return }
             do throws(KafkaError) {
-                try admin.createTopic(
-                    topic, partitions: 1, configuration: DeadLetterWriter.topicSettings, timeout: .seconds(5))
-                knownTopics.insert(topic)
-                creationFailures[topic] = nil
+                try admin.createTopics(
+                    topics, configuration: DeadLetterWriter.topicSettings, timeout: .seconds(5))
+                note(topics, nil)
             } catch .unsupported {
-                // The embedded broker creates it on the first record.
-                knownTopics.insert(topic)
+                // The embedded broker creates them on the first record.
+                note(topics, nil)
             } catch {
-                creationFailures[topic] = error
+                if topics.count == 1 {
+                    note(topics, error)
+                } else {
+                    for topic in topics { ensure([topic]) }
+                }
+            }
+        }
+
+        private mutating func note(_ topics: [String], _ failure: KafkaError?) {
+            for topic in topics {
+                if failure == nil { knownTopics.insert(topic) }
+                creationFailures[topic] = failure
             }
         }
 
