@@ -48,6 +48,9 @@ let package = Package(
         module("Configuration", ["CYamlShim", "MarketData"]),
         module("Records", ["CSystemShim", "Telemetry"]),
 
+        // Symbols and workers to plans; no I/O.
+        module("Assignment", ["MarketData"]),
+
         // Bridges: Swift owners of the C handles.
         module("Kafka", ["CKafkaShim", "CSystemShim", "Configuration", "Records", "Telemetry"]),
         module("Redis", ["CHiredisShim", "COpenSSLShim", "CSystemShim", "Configuration", "Telemetry"]),
@@ -77,10 +80,16 @@ let package = Package(
             dependencies: ["CAllocationCounter", "MarketData", "Persister", "Records", "Router"],
             path: "Benchmarks/AllocationGate", swiftSettings: strict),
 
+        // Prints how long plans take and what the strategies' figures are.
+        .executableTarget(
+            name: "PlanBench", dependencies: ["Assignment", "MarketData", "TestRigs"], path: "Benchmarks/PlanBench",
+            swiftSettings: strict),
+
         // Real servers and other rigs that the tests share.
         .target(
             name: "TestRigs", dependencies: ["CSystemShim"], path: "Tests/TestRigs", swiftSettings: strict),
         tests("MarketDataTests", ["MarketData"]),
+        tests("AssignmentTests", ["Assignment", "MarketData"]),
         tests("TelemetryTests", ["Telemetry"]),
         tests("ConfigurationTests", ["Configuration"]),
         tests("KafkaTests", ["Configuration", "Kafka", "Records"]),

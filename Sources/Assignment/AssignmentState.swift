@@ -1,0 +1,97 @@
+package import MarketData
+
+/// All that is assigned, at one version: which worker serves which symbol, and the workers that are registered.
+///
+/// A value: plans are made from it and change nothing; `apply` makes the next version. Whoever stores it compares
+/// versions, so that a plan is applied to what it was made from or not at all.
+package struct AssignmentState: Equatable, Sendable {
+    /// Grows by one with each change.
+    package private(set) var version: Int64
+    package private(set) var placements: [Symbol: Placement]
+    package private(set) var workers: [WorkerName: Worker]
+    /// The highest epoch of a symbol that is no longer placed: it goes on above it when it comes back.
+    package private(set) var epochFloor: Epoch
+
+    package init(
+        version: Int64 = 0, placements: [Symbol: Placement] = [:], workers: [Worker] = [], epochFloor: Epoch = .none
+    ) {
+        self.version = version
+        self.placements = placements
+        self.workers = Dictionary(workers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.epochFloor = epochFloor
+    }
+
+    /// All workers in the order of their registration.
+    package var registered: [Worker] { workers.values.sorted { ($0.order, $0.name) < ($1.order, $1.name) } }
+
+    /// Takes a worker in, or changes what is known of it; a known worker keeps its rank. It is active from here on.
+    package mutating func register(_ name: WorkerName, address: String, capacity: Int? = nil, weight: Int = 1) {
+        let order = workers[name]?.order ?? (workers.values.map(\.order).max().map { $0 + 1 } ?? 0)
+        let worker = Worker(name: name, address: address, capacity: capacity, weight: weight, order: order)
+        guard workers[name] != worker else { return }
+        workers[name] = worker
+        version += 1
+    }
+
+    /// Whether the worker is known.
+    @discardableResult
+    package mutating func setState(_ state: Worker.State, of name: WorkerName) -> Bool {
+        guard let worker = workers[name] else { return false }
+        guard worker.state != state else { return true }
+        workers[name]?.state = state
+        version += 1
+        return true
+    }
+
+    /// Takes a worker out of the register. Its symbols keep their placements until a plan moves them.
+    package mutating func removeWorker(_ name: WorkerName) {
+        guard workers.removeValue(forKey: name) != nil else { return }
+        version += 1
+    }
+
+    /// These symbols are served by nobody from here on.
+    package mutating func remove(_ symbols: [Symbol]) {
+        let removed = symbols.compactMap { placements.removeValue(forKey: $0) }
+        guard !removed.isEmpty else { return }
+        epochFloor = max(epochFloor, removed.map(\.epoch).max() ?? .none)
+        version += 1
+    }
+
+    /// Carries a plan out. What the plan could not place stays as it is. A plan without a change makes no new version.
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds since 1970, by the storage's clock.
+    ///   - reported: the highest epoch that any worker names for a symbol, where that is known.
+    package mutating func apply(_ plan: Plan, at now: Int64, reported: [Symbol: Epoch] = [:]) throws(PlanError) {
+        guard plan.version == version else { throw .outdated(planned: plan.version, current: version) }
+        guard plan.isChange else { return }
+        for move in plan.moves {
+            let stored = max(placements[move.symbol]?.epoch ?? .none, epochFloor)
+            placements[move.symbol] = Placement(
+                worker: move.to, timeframes: move.timeframes, epoch: .following(stored, reported[move.symbol]),
+                isPinned: move.isPinned, assignedAt: now)
+        }
+        for update in plan.updates {
+            placements[update.symbol]?.timeframes = update.timeframes
+            placements[update.symbol]?.isPinned = update.isPinned
+        }
+        version += 1
+    }
+
+    /// After the storage may have lost writes: raises the epoch of each symbol that a worker reports at a higher one than is
+    /// stored, so that the stored owner is the newest again. The symbols whose epoch was raised, in order of their names.
+    package mutating func raiseEpochs(above reported: [Symbol: Epoch]) -> [Symbol] {
+        var raised: [Symbol] = []
+        for (symbol, epoch) in reported {
+            if let stored = placements[symbol]?.epoch {
+                guard epoch > stored else { continue }
+                placements[symbol]?.epoch = .following(stored, epoch)
+                raised.append(symbol)
+            } else {
+                epochFloor = max(epochFloor, epoch)
+            }
+        }
+        if !raised.isEmpty { version += 1 }
+        return raised.sorted { $0.name < $1.name }
+    }
+}
