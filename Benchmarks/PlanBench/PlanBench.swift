@@ -118,7 +118,8 @@ extension PlanBench {
         row("---", "---", "---", "---", "---")
         for percent in [105, 110, 125, 150, 200, 10_000] {
             let figures = try hashFigures(percent)
-            let spread = (0...3).map { count in String(figures.needlessBySet.count { $0 == count }) }
+            let spread =
+                (0...3).map { count in String(figures.needlessBySet.count { $0 == count }) }
                 + [String(figures.needlessBySet.count { $0 > 3 })]
             row(
                 percent == 10_000 ? "none" : fixed(Double(percent) / 100),

@@ -100,13 +100,19 @@ extension Draft {
     mutating func placeByRemainder() {
         place(free) { [roster] symbol in
             Int(CRC32.checksum(symbol.upperCaseBytes)) % roster.workers.count
-        } reason: { .strategy }
+        } reason: {
+            .strategy
+        }
     }
 
     /// `worker`: an operator's word, also for symbols that were pinned elsewhere.
     mutating func placeAll(at place: Int) {
         let listed = subjects.indices.filter { subjects[$0].isListed }
-        self.place(listed) { _ in place } reason: { .pinned }
+        self.place(listed) { _ in
+            place
+        } reason: {
+            .pinned
+        }
         for subject in listed where subjects[subject].outcome == .stays(.settled) {
             subjects[subject].outcome = .stays(.pinned)
         }

@@ -121,7 +121,6 @@ extension Symbol {
         name.utf8.lazy.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) ? $0 - 32 : $0 }
     }
 
-    package static func isOrdered(_ left: Symbol, _ right: Symbol) -> Bool {
-        left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
-    }
+    /// By bytes: of a symbol's characters all are ASCII, where `String` compares bytes.
+    package static func isOrdered(_ left: Symbol, _ right: Symbol) -> Bool { left.name < right.name }
 }

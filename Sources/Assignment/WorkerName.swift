@@ -17,7 +17,9 @@ package struct WorkerName: Hashable, Comparable, Sendable, CustomStringConvertib
     }
 
     /// By bytes, the same on every machine.
-    package static func < (left: Self, right: Self) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+    package static func < (left: Self, right: Self) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {
         switch byte {

@@ -1,0 +1,209 @@
+import Assignment
+import MarketData
+import TestRigs
+import Testing
+
+@Suite struct ReconcilerTests {
+    private let start = ContinuousClock.now
+    private let symbol = Bench.contracts[0]
+    private let one = Bench.name(1)
+    private let two = Bench.name(2)
+    private func at(_ seconds: Double) -> ContinuousClock.Instant { start + .milliseconds(Int(seconds * 1_000)) }
+    private func report(_ worker: WorkerName, _ subscriptions: [Symbol: Set<Timeframe>] = [:]) -> Reconciler.Event {
+        .reported(WorkerReport(worker: worker, subscriptions: subscriptions))
+    }
+
+    private func state(_ worker: WorkerName?, _ timeframes: [Timeframe] = [.oneMinute]) throws -> AssignmentState {
+        var state = Bench.workers(2)
+        if let worker { try state.dispatch([symbol], .worker(worker), timeframes: timeframes) }
+        return state
+    }
+
+    @Test func theOldWorkerLetsGoOnlyAfterTheNewOneReportsTheSymbol() throws {
+        var reconciler = Reconciler()
+        #expect(reconciler.on(.wanted(try state(two)), now: at(0), jitter: 0).isEmpty)
+        #expect(reconciler.on(report(one, [symbol: [.oneMinute]]), now: at(0), jitter: 0).isEmpty)
+        let make = reconciler.on(report(two), now: at(0), jitter: 0)
+        #expect(make.map(\.verb) == [.subscribe] && make[0].worker == two && make[0].epoch.number == 1)
+        // It answered, and does not serve yet: nothing is broken, and nothing said twice.
+        #expect(reconciler.on(.succeeded(make[0]), now: at(0.1), jitter: 0).isEmpty)
+        #expect(reconciler.on(report(two), now: at(2), jitter: 0).isEmpty)
+        let cut = reconciler.on(report(two, [symbol: [.oneMinute]]), now: at(4), jitter: 0)
+        #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].worker == one)
+        #expect(reconciler.on(.succeeded(cut[0]), now: at(4.1), jitter: 0).isEmpty && !reconciler.isSettled)
+        #expect(reconciler.on(report(one), now: at(5), jitter: 0).isEmpty)
+        #expect(reconciler.isSettled && reconciler.pending.isEmpty)
+    }
+
+    @Test func aNewWorkerThatIsSilentTakesNothingFromTheOldOne() throws {
+        var reconciler = Reconciler()
+        _ = reconciler.on(.wanted(try state(two)), now: at(0), jitter: 0)
+        #expect(reconciler.on(report(one, [symbol: [.oneMinute]]), now: at(0), jitter: 0).isEmpty)
+        #expect(reconciler.pending.map(\.error) == ["the worker does not answer"])
+        _ = reconciler.on(report(two, [symbol: [.oneMinute]]), now: at(1), jitter: 0)
+        _ = reconciler.on(.silent(two), now: at(2), jitter: 0)
+        #expect(reconciler.on(.tick, now: at(9), jitter: 0).isEmpty && !reconciler.isSettled)
+    }
+
+    @Test func whatFailsIsTriedAgainLaterEachTimeAndShownMeanwhile() throws {
+        var reconciler = Reconciler()
+        _ = reconciler.on(.wanted(try state(two)), now: at(0), jitter: 0)
+        var command = try #require(reconciler.on(report(two), now: at(0), jitter: 0).first)
+        var now = 0.0
+        // 0.5 s doubled up to 30 s; without jitter half of that.
+        for wait in [0.25, 0.5, 1, 2, 4, 8, 15, 15] {
+            #expect(reconciler.on(.failed(command, error: "timed out"), now: at(now), jitter: 0).isEmpty)
+            #expect(reconciler.on(report(two), now: at(now + wait - 0.01), jitter: 0).isEmpty)
+            now += wait
+            command = try #require(reconciler.on(.tick, now: at(now), jitter: 0).first)
+        }
+        let pending = reconciler.pending
+        #expect(pending.map(\.error) == ["timed out"] && pending[0].attempts == 8 && pending[0].worker == two)
+    }
+
+    @Test func anAnswerThatDoesNotShowIsNotBelievedForEver() throws {
+        var reconciler = Reconciler()
+        _ = reconciler.on(.wanted(try state(two)), now: at(0), jitter: 0)
+        let command = try #require(reconciler.on(report(two), now: at(0), jitter: 0).first)
+        _ = reconciler.on(.succeeded(command), now: at(0), jitter: 0)
+        #expect(reconciler.on(report(two), now: at(4.9), jitter: 0).isEmpty)
+        #expect(reconciler.on(report(two), now: at(5), jitter: 0) == [command])
+    }
+
+    @Test func timeframesAreMadeBeforeOthersAreBroken() throws {
+        var reconciler = Reconciler()
+        _ = reconciler.on(.wanted(try state(one, [.oneMinute, .oneHour])), now: at(0), jitter: 0)
+        let make = reconciler.on(report(one, [symbol: [.oneMinute, .oneDay]]), now: at(0), jitter: 0)
+        #expect(make.map(\.verb) == [.subscribe] && make[0].timeframes == [.oneHour])
+        _ = reconciler.on(.succeeded(make[0]), now: at(0), jitter: 0)
+        let cut = reconciler.on(report(one, [symbol: [.oneMinute, .oneHour, .oneDay]]), now: at(1), jitter: 0)
+        #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].timeframes == [.oneDay])
+    }
+
+    @Test func aSymbolThatNobodyWantsIsLetGoEverywhere() throws {
+        var reconciler = Reconciler()
+        _ = reconciler.on(.wanted(try state(nil)), now: at(0), jitter: 0)
+        for worker in [one, two] {
+            let commands = reconciler.on(report(worker, [symbol: [.oneMinute, .oneDay]]), now: at(0), jitter: 0)
+            #expect(commands.map(\.verb) == [.unsubscribe] && commands[0].timeframes == [.oneMinute, .oneDay])
+        }
+    }
+
+    @Test func aWorkerIsNotFlooded() throws {
+        var reconciler = Reconciler()
+        var state = Bench.workers(1)
+        try state.dispatch(Bench.symbols(100, seed: 1), .least)
+        _ = reconciler.on(.wanted(state), now: at(0), jitter: 0)
+        var commands = reconciler.on(report(one), now: at(0), jitter: 0)
+        #expect(commands.count == 8)
+        var total = commands.count
+        while let command = commands.popLast() {
+            let next = reconciler.on(.succeeded(command), now: at(0), jitter: 0)
+            #expect(next.count <= 1)
+            total += next.count
+            commands += next
+        }
+        #expect(total == 100)
+    }
+
+    @Test func theHighestReportedEpochCounts() {
+        var reconciler = Reconciler()
+        for (worker, epoch) in [(one, 4), (two, 9)] as [(WorkerName, Int64)] {
+            let report = WorkerReport(
+                worker: worker, subscriptions: [:], epochs: [symbol: Epoch(reported: epoch)!])
+            _ = reconciler.on(.reported(report), now: at(0), jitter: 0)
+        }
+        #expect(reconciler.reportedEpochs == [symbol: Epoch(reported: 9)!])
+    }
+
+    /// Workers that fail, forget, answer late and fall silent, while placements change: once that ends, all is as wanted.
+    @Test(arguments: 0..<UInt64(40 * Bench.torture)) func everyHistoryEndsAsWanted(seed: UInt64) throws {
+        var history = ReconcilerHistory(seed: seed)
+        try history.run()
+    }
+}
+
+/// Three simulated workers and a reconciler that talks to them.
+private struct ReconcilerHistory {
+    private let seed: UInt64
+    private var random: SeededRandom
+    private var reconciler = Reconciler()
+    private var state = Bench.workers(3)
+    private var served: [WorkerName: [Symbol: Set<Timeframe>]] = [:]
+    private var underWay: [Reconciler.Command] = []
+    private var now = ContinuousClock.now
+    private let symbols = Array(Bench.contracts.prefix(5))
+
+    init(seed: UInt64) {
+        self.seed = seed
+        random = SeededRandom(seed: seed)
+    }
+
+    mutating func run() throws {
+        for _ in 0..<150 {
+            now += .milliseconds(Int.random(in: 50...1_500, using: &random))
+            try disturb()
+            step(troubled: true)
+        }
+        for _ in 0..<200 {
+            now += .milliseconds(500)
+            step(troubled: false)
+        }
+        #expect(reconciler.isSettled && reconciler.pending.isEmpty, "seed \(seed)")
+        let wanted = state.placements.mapValues { [$0.worker: Set($0.timeframes)] }
+        for worker in state.registered.map(\.name) {
+            #expect((served[worker] ?? [:]) == wanted.compactMapValues { $0[worker] }, "seed \(seed)")
+        }
+    }
+
+    private mutating func disturb() throws {
+        switch Int.random(in: 0..<12, using: &random) {
+        case 0: served[Bench.name(Int.random(in: 1...3, using: &random))] = nil
+        case 1: state.remove([symbols.randomElement(using: &random)!])
+        case 2, 3:
+            let worker = Bench.name(Int.random(in: 1...3, using: &random))
+            let timeframes = Array(Timeframe.allCases.shuffled(using: &random).prefix(2))
+            try state.dispatch([symbols.randomElement(using: &random)!], .worker(worker), timeframes: timeframes)
+        default: return
+        }
+        send(.wanted(state))
+    }
+
+    private mutating func step(troubled: Bool) {
+        for worker in state.registered.map(\.name) {
+            if troubled, Int.random(in: 0..<6, using: &random) == 0 {
+                send(.silent(worker))
+            } else if !troubled || Bool.random(using: &random) {
+                send(.reported(WorkerReport(worker: worker, subscriptions: served[worker] ?? [:])))
+            }
+        }
+        for command in underWay.shuffled(using: &random) {
+            if troubled, Int.random(in: 0..<3, using: &random) == 0 { continue }
+            underWay.removeAll { $0 == command }
+            if troubled, Int.random(in: 0..<4, using: &random) == 0 {
+                // It may have been done all the same.
+                if Bool.random(using: &random) { perform(command) }
+                send(.failed(command, error: "timed out"))
+            } else {
+                perform(command)
+                send(.succeeded(command))
+            }
+        }
+    }
+
+    private mutating func perform(_ command: Reconciler.Command) {
+        let timeframes = Set(command.timeframes)
+        switch command.verb {
+        case .subscribe: served[command.worker, default: [:]][command.symbol, default: []].formUnion(timeframes)
+        case .unsubscribe:
+            served[command.worker]?[command.symbol]?.subtract(timeframes)
+            if served[command.worker]?[command.symbol]?.isEmpty == true {
+                served[command.worker]?[command.symbol] = nil
+            }
+        }
+    }
+
+    private mutating func send(_ event: Reconciler.Event) {
+        underWay += reconciler.on(event, now: now, jitter: Double.random(in: 0..<1, using: &random))
+    }
+}
