@@ -48,14 +48,35 @@ extension Draft {
                 symbols: total, weight: roster.workers[place].weight, totalWeight: totalWeight, percent: boundPercent)
             return max(0, min(bound, roster.limits[place]) - roster.counts[place])
         }
-        let places = Rendezvous.places(
-            symbols: free.map { subjects[$0].symbol }, workers: order.map { roster.workers[$0] }, seats: seats)
-        for (subject, place) in zip(free, places) {
-            if place < 0 {
-                giveUp(subject)
-            } else {
-                settle(subject, at: order[place], need(of: subject) ?? .strategy)
+        placeByHash(free, order: order, seats: seats)
+    }
+
+    /// A symbol that finds no seat stays where it is, and whoever took that seat looks for another: in rounds, each with
+    /// fewer symbols to place.
+    private mutating func placeByHash(_ free: [Int], order: [Int], seats: [Int]) {
+        var (free, seats) = (free, seats)
+        while true {
+            let places = Rendezvous.places(
+                symbols: free.map { subjects[$0].symbol }, workers: order.map { roster.workers[$0] }, seats: seats)
+            let stuck = Set(zip(free, places).filter { $1 < 0 && subjects[$0].place != nil }.map(\.0))
+            guard stuck.isEmpty else {
+                for subject in stuck.sorted() {
+                    giveUp(subject)
+                    if let seat = order.firstIndex(where: { $0 == subjects[subject].place }) {
+                        seats[seat] = max(0, seats[seat] - 1)
+                    }
+                }
+                free.removeAll(where: stuck.contains)
+                continue
             }
+            for (subject, place) in zip(free, places) {
+                if place < 0 {
+                    giveUp(subject)
+                } else {
+                    settle(subject, at: order[place], need(of: subject) ?? .strategy)
+                }
+            }
+            return
         }
     }
 
@@ -119,18 +140,28 @@ extension Draft {
     }
 
     /// Each symbol to the one place that it may have. Those that are there already keep their seats; the others come in
-    /// the order of their names.
+    /// the order of their names. One that finds no seat keeps its own, so that whoever took that one looks again.
     private mutating func place(_ symbols: [Int], at target: (Symbol) -> Int, reason: () -> Plan.MoveReason) {
         let targets = symbols.map { (subject: $0, place: target(subjects[$0].symbol)) }
-        let movers = targets.filter { subjects[$0.subject].place != $0.place }
         for (subject, _) in targets { lift(subject) }
         for (subject, place) in targets where subjects[subject].place == place { settle(subject, at: place, reason()) }
+        var movers = targets.filter { subjects[$0.subject].place != $0.place }
+        while let stuck = firstStuck(movers) { giveUp(movers.remove(at: stuck).subject) }
         for (subject, place) in movers {
             if roster.hasRoom(place) {
                 settle(subject, at: place, reason() == .pinned ? .pinned : need(of: subject) ?? reason())
             } else {
                 giveUp(subject)
             }
+        }
+    }
+
+    /// The first symbol with a worker to stay with for which no seat is left.
+    private func firstStuck(_ movers: [(subject: Int, place: Int)]) -> Int? {
+        var counts = roster.counts
+        return movers.firstIndex { subject, place in
+            counts[place] += 1
+            return counts[place] > roster.limits[place] && subjects[subject].place != nil
         }
     }
 }
