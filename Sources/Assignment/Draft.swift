@@ -31,6 +31,8 @@ struct Draft {
     /// Whether listed symbols that have timeframes get the request's instead.
     let replacesTimeframes: Bool
     let unpins: Bool
+    /// Levelling leaves alone what has to move anyway, so that every part of its moves can be left out.
+    var holdsMoves = false
 
     /// Everything where it is.
     /// - Parameter listed: the symbols that the request names; `nil` for all that are placed.

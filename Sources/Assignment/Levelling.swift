@@ -41,6 +41,14 @@ extension Draft {
         return netMoves(moved)
     }
 
+    private func heavyPlaces(_ shelves: Shelves, _ bounds: [Int]) -> [Int] {
+        roster.workers.indices.filter { roster.loads[$0] > bounds[$0] && shelves.count(on: $0) > 0 }
+            .sorted { left, right in
+                if roster.isLighter(right, than: left) { return true }
+                return !roster.isLighter(left, than: right) && left < right
+            }
+    }
+
     private func weightBounds() -> [Int] {
         let total = Int128(roster.loads.reduce(0, +))
         let totalWeight = Int128(roster.workers.reduce(0) { $0 + $1.weight })
@@ -50,12 +58,7 @@ extension Draft {
     }
 
     private func nextStep(_ shelves: Shelves, _ bounds: [Int]) -> (source: Int, target: Int, index: Int)? {
-        let heavy = roster.workers.indices.filter { roster.loads[$0] > bounds[$0] && !shelves.isEmpty($0) }
-            .sorted { left, right in
-                if roster.isLighter(right, than: left) { return true }
-                return !roster.isLighter(left, than: right) && left < right
-            }
-        for source in heavy {
+        for source in heavyPlaces(shelves, bounds) {
             guard let target = roster.lightest(taking: 0), target != source else { continue }
             let excess = roster.loads[source] - bounds[source]
             let room = bounds[target] - roster.loads[target]
@@ -82,7 +85,7 @@ extension Draft {
     fileprivate func movablePlace(of subject: Int) -> Int? {
         guard subjects[subject].isListed, !subjects[subject].isFixed else { return nil }
         return switch subjects[subject].outcome {
-        case .moves(let place, _): place
+        case .moves(let place, _): holdsMoves ? nil : place
         case .stays: subjects[subject].place
         case .unplaced: nil
         }
@@ -147,7 +150,7 @@ private struct Shelves {
         }
     }
 
-    func isEmpty(_ place: Int) -> Bool { items[place].isEmpty }
+    func count(on place: Int) -> Int { items[place].count }
     func weight(at index: Int, on place: Int) -> Int { items[place][index].weight }
 
     /// The lightest symbol that takes all the excess, if it fits; else the heaviest that fits.

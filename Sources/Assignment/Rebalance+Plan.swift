@@ -15,6 +15,7 @@ extension AssignmentState {
         if rebalance.levels {
             draft.placeHeaviestFirst(draft.drained)
             draft.placeHeaviestFirst(draft.liftExcess().map { ($0, .overCapacity) })
+            draft.holdsMoves = rebalance.moveLimit != nil
             let moved = draft.isMeasured ? draft.levelWeights() : draft.levelCounts()
             draft.limitMoves(to: rebalance.moveLimit, inOrder: moved)
         }
@@ -39,17 +40,36 @@ extension Draft {
         }
     }
 
-    /// Keeps the first moves of served symbols, and takes the rest back: first the workers to be emptied, then those above
-    /// their capacity, then levelling in the order in which it was found.
+    /// Keeps the first moves of served symbols for which there is room without the others, and takes the rest back: first
+    /// the workers to be emptied, then those above their capacity, then levelling in the order in which it was found.
     fileprivate mutating func limitMoves(to limit: Int?, inOrder levelled: [Int]) {
-        guard let limit else { return }
-        func moved(_ wanted: Plan.MoveReason) -> [Int] {
-            subjects.indices.filter {
-                if case .moves(_, wanted) = subjects[$0].outcome { true } else { false }
+        let order = moved(.workerDraining) + moved(.overCapacity) + levelled
+        guard let limit, order.count > limit else { return }
+        for subject in order { takeBack(subject) }
+        var kept = 0
+        for subject in order {
+            guard case .moves(let place, _) = subjects[subject].outcome else { continue }
+            if kept < limit, roster.hasRoom(place) {
+                lift(subject)
+                roster.add(subjects[subject].weight, to: place)
+                kept += 1
+            } else {
+                subjects[subject].outcome = .stays(.moveLimit)
             }
         }
-        for subject in (moved(.workerDraining) + moved(.overCapacity) + levelled).dropFirst(max(0, limit)) {
-            subjects[subject].outcome = .stays(.moveLimit)
+    }
+
+    private func moved(_ wanted: Plan.MoveReason) -> [Int] {
+        subjects.indices.filter { subject in
+            guard case .moves(_, let reason) = subjects[subject].outcome else { return false }
+            return reason == wanted
         }
+    }
+
+    /// On the roster only; the outcome says where it would go.
+    private mutating func takeBack(_ subject: Int) {
+        guard case .moves(let place, _) = subjects[subject].outcome else { return }
+        roster.remove(subjects[subject].weight, from: place)
+        if let place = subjects[subject].place { roster.add(subjects[subject].weight, to: place) }
     }
 }

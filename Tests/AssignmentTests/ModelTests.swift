@@ -66,12 +66,13 @@ private struct ModelRun {
     mutating func go(operations: Int) throws {
         for _ in 0..<Int.random(in: 1...4, using: &random) { register() }
         for _ in 0..<operations {
-            switch Int.random(in: 0..<10, using: &random) {
+            switch Int.random(in: 0..<11, using: &random) {
             case 0: register()
             case 1: turn()
             case 2: remove()
             case 3: try rebalance(levels: true)
             case 4: try rebalance(levels: false)
+            case 5: try rebalanceWithinALimit()
             default: try dispatch()
             }
             check()
@@ -185,6 +186,15 @@ private struct ModelRun {
         }
         let again = try state.plan(Rebalance(levels: levels))
         #expect(again.moves.isEmpty && again.updates.isEmpty, "seed \(seed)")
+    }
+
+    private mutating func rebalanceWithinALimit() throws {
+        let limit = Int.random(in: 0...3, using: &random)
+        let rates = Dictionary(uniqueKeysWithValues: pool.map { ($0, Double.random(in: 0...9, using: &random)) })
+        let isMeasured = Bool.random(using: &random)
+        let plan = try carryOut(try state.plan(Rebalance(rates: isMeasured ? rates : [:], moveLimit: limit)))
+        let served = plan.moves.filter { ![.new, .workerGone, .workerUnknown].contains($0.reason) }
+        #expect(served.count <= limit, "seed \(seed)")
     }
 
     /// Applies a plan to both, and holds what every plan promises against the model.
