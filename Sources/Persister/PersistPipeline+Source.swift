@@ -103,7 +103,7 @@ extension PersistPipeline {
     private mutating func giveBack(_ slots: [Int32], commit: Bool) {
         let gone = Set(slots)
         returnTaken { gone.contains($0) }
-        let waiting = filling.steps + (sealed?.batch.steps ?? [])
+        let waiting = filling.steps + sealed.flatMap(\.batch.steps)
         let isInBatch = waiting.contains { step in held(step.source).map { gone.contains($0.slot) } ?? true }
         for slot in gone where Int(slot) < partitions.count {
             if let source = partitions[Int(slot)]?.source { self.slots[source] = nil }

@@ -10,14 +10,16 @@ extension PersistPipeline {
         snapshot.isJoined = source.isJoined
         if snapshot.isJoined { snapshot.sourceFailure = nil }
         let committed = snapshot.counters.committed
-        snapshot.recordsWaiting = filling.recordCount + (sealed?.batch.recordCount ?? 0) + (writing?.recordCount ?? 0)
+        snapshot.recordsWaiting = sealed.reduce(filling.recordCount + (writing?.recordCount ?? 0)) {
+            $0 + $1.batch.recordCount
+        }
         if snapshot.recordsWaiting == 0 || committed != committedBefore {
             snapshot.stalledSince = nil
         } else {
             snapshot.stalledSince = snapshot.stalledSince ?? now
         }
         committedBefore = committed
-        snapshot.unwrittenDeadLetters = unwritten.count + unwrittenOfSealed.count
+        snapshot.unwrittenDeadLetters = unwrittenCount
         let wall = unixMilliseconds()
         snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
         snapshot.fencedPartitions = snapshot.partitions.count { $0.isFenced }

@@ -6,28 +6,24 @@ extension PersistPipeline {
     /// Hands the batch over when the store is free and the batch is full, old enough, or waited for. One that is full while the
     /// store is busy, or while its dead letters are on their way, stands aside and the next is filled.
     mutating func seal(_ now: ContinuousClock.Instant) {
-        if sealed == nil, !mustRestart, !filling.isEmpty, let next = free.popLast() {
+        if !mustRestart, !filling.isEmpty {
             let isFull = mustSeal || !filling.hasRoom(forRecordOf: 0)
-            let isWanted = revocation != nil || drainDeadline != nil || fillingSince.map { now >= $0 + settings.batchTime } ?? true
-            if isFull || isWanted && writing == nil {
-                standAside(next)
-            } else {
-                free.append(next)
-            }
+            let isOld = fillingSince.map { now >= $0 + settings.batchTime } ?? true
+            let isWanted = isOld || revocation != nil || drainDeadline != nil
+            if isFull && hasPlaceForAnother || isWanted && writing == nil && sealed.isEmpty { standAside() }
         }
-        guard let (batch, _) = sealed, unwrittenOfSealed.isEmpty, writing == nil, !mustRestart else { return }
-        sealed = nil
-        writing = batch
+        guard let first = sealed.first, first.unwritten.isEmpty, writing == nil, !mustRestart else { return }
+        sealed.removeFirst()
+        writing = first.batch
         snapshot.counters.batches += 1
-        store.submit(.write(batch))
+        store.submit(.write(first.batch))
     }
 
-    private mutating func standAside(_ next: RowBatch) {
+    private mutating func standAside() {
         filling.series = series.all
         for step in filling.steps { held(step.source)?.expected = step.nextOffset }
-        sealed = (filling, serial)
-        unwrittenOfSealed = unwritten
-        filling = next
+        sealed.append(Sealed(batch: filling, serial: serial, unwritten: unwritten))
+        filling = free.popLast() ?? RowBatch(limits: settings.limits)
         beginBatch()
     }
 
@@ -106,9 +102,8 @@ extension PersistPipeline {
     /// another's. Everything since the last commit is read again.
     private mutating func restart() {
         mustRestart = false
-        if let sealed { free.append(sealed.batch) }
-        sealed = nil
-        unwrittenOfSealed.removeAll()
+        free += sealed.map(\.batch)
+        sealed.removeAll()
         beginBatch()
         snapshot.deadLetterFailure = nil
         for case let partition? in partitions where partition.state == .reading { move(partition) }

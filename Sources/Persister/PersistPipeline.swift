@@ -11,7 +11,7 @@ import Telemetry
 /// - a row is in the database once, whatever ends in between: the position moves with the rows or not at all;
 /// - nothing is written for a partition that somebody else has claimed since (`StoreError.fenced`);
 /// - what can't be a row is in `dead_letters` and, acknowledged before that, in the dead-letter topic;
-/// - memory is bounded by three batches and what the consumer has fetched, whatever the database does.
+/// - memory is bounded by a few batches and what the consumer has fetched, whatever the database does.
 ///
 /// Decisions are in values of their own: `ReadingStart` and `Anchor` (where to read, and whether it is still the same
 /// log), `CandleDecoder` (what is a row), `RowBatch` (which row of a key wins). This is the loop around them.
@@ -36,19 +36,18 @@ import Telemetry
     var filling: RowBatch
     var serial: UInt32 = 1
     var fillingSince: ContinuousClock.Instant?
-    /// Full: waits for the acknowledgement of its dead letters, then for the store, while the next is being filled.
-    var sealed: (batch: RowBatch, serial: UInt32)?
+    /// Full: each waits for the acknowledgement of its dead letters, then for the store, while the next is being filled. They
+    /// are written in this order.
+    var sealed: [Sealed] = []
     /// The store has it.
     var writing: RowBatch?
-    /// Three in all.
-    var free: [RowBatch]
+    var free: [RowBatch] = []
     /// It must be written before another record is taken.
     var mustSeal = false
     /// All that is not committed is given up and read again, as soon as the store has answered for its batch.
     var mustRestart = false
-    /// Dead letters of the batch being filled, and of the sealed one, that Kafka has not acknowledged yet.
+    /// Dead letters of the batch being filled that Kafka has not acknowledged yet.
     var unwritten: Set<DeadLetterTicket.Place> = []
-    var unwrittenOfSealed: Set<DeadLetterTicket.Place> = []
 
     /// Records taken and not yet looked at: `taken[takenNext..<takenCount]`.
     let taken: UnsafeMutablePointer<Record>
@@ -77,6 +76,12 @@ import Telemetry
     var publishAt: ContinuousClock.Instant?
     var removeAt: ContinuousClock.Instant?
 
+    struct Sealed {
+        let batch: RowBatch
+        let serial: UInt32
+        var unwritten: Set<DeadLetterTicket.Place>
+    }
+
     struct Assignment {
         var partitions: [SourcePartition]
         var ticket: UInt64
@@ -98,7 +103,6 @@ import Telemetry
         candles = CandleDecoder(messageLimit: settings.messageBytes)
         trades = TradeDecoder(messageLimit: settings.messageBytes)
         filling = RowBatch(limits: settings.limits)
-        free = (0..<2).map { _ in RowBatch(limits: settings.limits) }
         // Results for letters of an earlier pipeline must not be taken for this one's.
         serial = (earlier?.lastSerial ?? 0) &+ 1
         snapshot = PersistSnapshot()
@@ -150,7 +154,7 @@ import Telemetry
         notAfter(fencedAskAt)
         notAfter(revocation?.deadline)
         notAfter(drainDeadline)
-        if sealed == nil, writing == nil, let fillingSince { notAfter(fillingSince + settings.batchTime) }
+        if sealed.isEmpty, writing == nil, let fillingSince { notAfter(fillingSince + settings.batchTime) }
         if let fullSince { notAfter(fullSince + settings.pauseAfter) }
         let (seconds, attoseconds) = (next - now).components
         // Rounded up, or the last millisecond before a deadline would be spent spinning.
@@ -158,6 +162,13 @@ import Telemetry
     }
 
     // MARK: Filling
+
+    /// Batches in memory: one that is filled, one that waits and one that is written, and more only while dead letters,
+    /// which many topics' brokers acknowledge one by one, hold the oldest back.
+    var hasPlaceForAnother: Bool {
+        let count = 1 + sealed.count + (writing == nil ? 0 : 1)
+        return count < (sealed.first?.unwritten.isEmpty == false ? 8 : 3)
+    }
 
     var canTake: Bool {
         !mustSeal && !mustRestart && revocation == nil && drainDeadline == nil && unwritten.count < Self.letterLimit
@@ -367,15 +378,16 @@ import Telemetry
     }
 
     private mutating func takeResults() {
-        for result in control.takeResults() where result.ticket.epoch == serial || result.ticket.epoch == sealed?.serial {
+        for result in control.takeResults() {
+            let place = sealed.firstIndex { $0.serial == result.ticket.epoch }
+            // Of a batch that was given up: its records come again, and their letters too.
+            guard place != nil || result.ticket.epoch == serial else { continue }
             switch result.outcome {
             case .written:
-                let place = result.ticket.place
-                let isKnown =
-                    result.ticket.epoch == serial
-                    ? unwritten.remove(place) != nil : unwrittenOfSealed.remove(place) != nil
-                if isKnown { snapshot.counters.deadLettersWritten += 1 }
-                if unwritten.isEmpty, unwrittenOfSealed.isEmpty { snapshot.deadLetterFailure = nil }
+                let letter = result.ticket.place
+                let isKnown = place.map { sealed[$0].unwritten.remove(letter) } ?? unwritten.remove(letter)
+                if isKnown != nil { snapshot.counters.deadLettersWritten += 1 }
+                if unwrittenCount == 0 { snapshot.deadLetterFailure = nil }
             case .delayed(let sentence):
                 if snapshot.deadLetterFailure == nil {
                     status.note("dead_letter", sentence)
@@ -386,7 +398,8 @@ import Telemetry
         }
     }
 
-    var isAllWritten: Bool { writing == nil && sealed == nil && filling.isEmpty }
+    var isAllWritten: Bool { writing == nil && sealed.isEmpty && filling.isEmpty }
+    var unwrittenCount: Int { sealed.reduce(unwritten.count) { $0 + $1.unwritten.count } }
 
     // MARK: Stopping
 

@@ -1,6 +1,5 @@
 import Configuration
 import HTTP
-import Kafka
 import Persister
 import Records
 import Telemetry
@@ -8,15 +7,13 @@ import Telemetry
 /// A persister alone: its threads, the dead letters, and HTTP.
 final class PersisterService: Sendable {
     private let persister: PersisterThread
-    private let deadLetters: DeadLetterWriter
     private let server: HTTP.Server
     let address: String
 
     /// Starts everything; nothing runs when it throws.
     init(_ settings: Settings) throws {
         let journal = ErrorJournal()
-        deadLetters = DeadLetterWriter(settings: Kafka.KafkaSettings(settings.kafka))
-        persister = try PersisterThread(settings, deadLetters: deadLetters, journal: journal)
+        persister = try PersisterThread(settings, journal: journal)
         let pages = PersisterPages(
             report: PersisterReport(persister), settings: settings, journal: journal,
             libraries: VersionCommand.libraries, started: .now)
@@ -42,7 +39,6 @@ final class PersisterService: Sendable {
 
     func waitForEnd() {
         persister.waitForEnd()
-        deadLetters.stop()
         server.stop()
     }
 }

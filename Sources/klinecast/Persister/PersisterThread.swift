@@ -24,12 +24,12 @@ final class PersisterThread: Sendable {
     private let ended = DispatchSemaphore(value: 0)
     private let problem = Locked<(any Error)?>(nil)
 
-    init(_ settings: Settings, deadLetters: DeadLetterWriter, journal: ErrorJournal) throws {
+    init(_ settings: Settings, journal: ErrorJournal) throws {
         let failpoint = try Failpoints.fromEnvironment()
         var persist = PersistSettings(settings)
         persist.failpoint = failpoint
         self.settings = persist
-        self.deadLetters = deadLetters
+        deadLetters = DeadLetterWriter(settings: Kafka.KafkaSettings(settings.kafka), linger: .milliseconds(100))
         identity = try InstanceIdentity(folder: settings.process.stateFolder, role: "persister")
         status = PersistStatus(journal: journal)
         let url = settings.database.url
@@ -86,5 +86,6 @@ final class PersisterThread: Sendable {
     func waitForEnd() {
         ended.wait()
         store.stop(within: .seconds(1))
+        deadLetters.stop()
     }
 }

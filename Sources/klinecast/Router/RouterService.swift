@@ -28,8 +28,7 @@ final class RouterService: Sendable {
         let journal = ErrorJournal()
         let statuses = Lane.allCases.map { LaneStatus(lane: $0, journal: journal) }
         persister =
-            settings.router.persists
-            ? try PersisterThread(settings, deadLetters: deadLetters, journal: journal) : nil
+            settings.router.persists ? try PersisterThread(settings, journal: journal) : nil
         let pages = RouterPages(
             lanes: statuses, persister: persister.map(PersisterReport.init), settings: settings, journal: journal,
             libraries: VersionCommand.libraries, started: .now,

@@ -41,11 +41,15 @@ final class DeadLetterWriter: DeadLetterSink {
     }
 
     private let settings: KafkaSettings
+    private let linger: Duration
     private let queue = Locked(Queue())
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
-    init(settings: KafkaSettings) {
+    /// - Parameter linger: how long a letter waits for others of its topic: each topic's letters are a request of their own,
+    ///   and a broker works on one of them at a time.
+    init(settings: KafkaSettings, linger: Duration = .milliseconds(2)) {
+        self.linger = linger
         var settings = settings
         // Above what any source topic lets through: the broker's own limit for the topic decides.
         settings.properties["message.max.bytes"] = "104857600"
@@ -91,7 +95,7 @@ final class DeadLetterWriter: DeadLetterSink {
                 continue
             }
             do {
-                if session == nil { session = try Session(settings) }
+                if session == nil { session = try Session(settings, linger: linger) }
                 waiting = session!.produce(waiting)
                 waiting += session!.poll()
             } catch {
@@ -113,9 +117,9 @@ final class DeadLetterWriter: DeadLetterSink {
         var nextToken: UInt64 = 0
         var isWaiting: Bool { !inFlight.isEmpty }
 
-        init(_ settings: KafkaSettings) throws(KafkaError) {
+        init(_ settings: KafkaSettings, linger: Duration) throws(KafkaError) {
             // A failure is told to the lane after these five seconds, and the letter tried again.
-            producer = try Producer(settings: settings, linger: .milliseconds(2), deliveryTimeout: .seconds(5))
+            producer = try Producer(settings: settings, linger: linger, deliveryTimeout: .seconds(5))
             admin = try Admin(settings: settings)
         }
 
