@@ -15,7 +15,8 @@ internal import CKafkaShim
     deinit { unsafe rd_kafka_destroy(client) }
 
     /// Creates topics of one partition in one request; those that are there stay as they are.
-    package func createTopics(_ names: [String], configuration: [String: String], timeout: Duration) throws(KafkaError) {
+    package func createTopics(_ names: [String], configuration: [String: String], timeout: Duration) throws(KafkaError)
+    {
         var topics: [OpaquePointer?] = unsafe []
         defer { for index in unsafe topics.indices { unsafe rd_kafka_NewTopic_destroy(topics[index]) } }
         var text = [CChar](repeating: 0, count: 256)

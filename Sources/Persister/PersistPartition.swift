@@ -39,6 +39,7 @@ final class PersistPartition {
     /// Its place in the steps of the batch being filled, where `stepSerial` is that batch's.
     var step: Int32 = -1
     var stepSerial: UInt32 = 0
+    var isToStore = false
     /// The log's end, as heard when all of it had been read; -1 before.
     var end: Int64 = -1
     /// Time of the record taken last, and of the one committed last; -1 before.

@@ -101,6 +101,7 @@ extension PersistPipeline {
     /// Ends all that goes on with these partitions here. What is not written of them is its next owner's: rows of theirs in
     /// a batch that is being written are fenced there.
     private mutating func giveBack(_ slots: [Int32], commit: Bool) {
+        storeNow()
         let gone = Set(slots)
         returnTaken { gone.contains($0) }
         let waiting = filling.steps + sealed.flatMap(\.batch.steps)

@@ -20,9 +20,13 @@ extension PersistPipeline {
         }
         committedBefore = committed
         snapshot.unwrittenDeadLetters = unwrittenCount
-        let wall = unixMilliseconds()
-        snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
-        snapshot.fencedPartitions = snapshot.partitions.count { $0.isFenced }
+        // Once a second: the library looks for a topic among all of them, name by name.
+        if describeAt.map({ now >= $0 }) ?? true {
+            describeAt = now + .seconds(1)
+            let wall = unixMilliseconds()
+            snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
+        }
+        snapshot.fencedPartitions = partitions.count { $0?.state == .fenced }
         status.publish(snapshot)
     }
 

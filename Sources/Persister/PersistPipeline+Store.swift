@@ -80,14 +80,33 @@ extension PersistPipeline {
                 nextOffset: step.nextOffset, lastTimestamp: step.lastTimestamp, lastCRC32: step.lastCRC32)
             partition.committedGeneration = step.generation
             partition.committedTimestamp = step.lastTimestamp
-            source.store(partition.slot, nextOffset: step.nextOffset)
+            if !partition.isToStore { toStore.append(partition) }
+            partition.isToStore = true
             if !partition.refusals.isEmpty {
                 partition.refusals[step.generation] = partition.refusals[step.generation]?
                     .filter { $0.key >= step.nextOffset }
             }
         }
-        settings.failpoint(.afterStore)
         snapshot.counters.note(report, records: batch.recordCount, coalesced: batch.coalescedCount, took: duration)
+    }
+
+    /// Hands offsets to the consumer, which commits them, so that Kafka's tools show the lag. Once a second: the library looks
+    /// for a topic among all of them, name by name.
+    mutating func storeOffsets(_ now: ContinuousClock.Instant) {
+        guard !toStore.isEmpty, storeAt.map({ now >= $0 }) ?? true else { return }
+        storeAt = now + .seconds(1)
+        storeNow()
+    }
+
+    mutating func storeNow() {
+        guard !toStore.isEmpty else { return }
+        for partition in toStore {
+            partition.isToStore = false
+            guard held(partition.source) === partition, let next = partition.committed?.nextOffset else { continue }
+            source.store(partition.slot, nextOffset: next)
+        }
+        toStore.removeAll(keepingCapacity: true)
+        settings.failpoint(.afterStore)
     }
 
     private func remember(_ rows: [StoreError.RefusedRow], of batch: RowBatch) {

@@ -66,6 +66,9 @@ import Telemetry
     var moveAgainAt: ContinuousClock.Instant?
     /// When to ask about partitions that others have claimed.
     var fencedAskAt: ContinuousClock.Instant?
+    /// Committed in the database, not yet told to the consumer.
+    var toStore: [PersistPartition] = []
+    var storeAt: ContinuousClock.Instant?
     var reclaim: (ticket: UInt64, slots: [Int32])?
     var fullSince: ContinuousClock.Instant?
     var isPaused = false
@@ -74,6 +77,7 @@ import Telemetry
     var committedBefore = 0
     var tendAt: ContinuousClock.Instant?
     var publishAt: ContinuousClock.Instant?
+    var describeAt: ContinuousClock.Instant?
     var removeAt: ContinuousClock.Instant?
 
     struct Sealed {
@@ -135,6 +139,7 @@ import Telemetry
         followSource(now)
         fill(now)
         seal(now)
+        storeOffsets(now)
         relieve(now)
         removeOld(now)
         followStop(now)
@@ -149,6 +154,7 @@ import Telemetry
             if let moment, moment < next { next = moment }
         }
         notAfter(tendAt)
+        if !toStore.isEmpty { notAfter(storeAt) }
         notAfter(assignAgainAt)
         notAfter(moveAgainAt)
         notAfter(fencedAskAt)
@@ -420,6 +426,7 @@ import Telemetry
         for index in takenNext..<takenCount { unsafe giveBack(taken[index]) }
         takenCount = 0
         takenNext = 0
+        storeNow()
         if control.requestedStop != .now { _ = source.commit() }
         snapshot.phase = .stopped
         snapshot.lastSerial = serial
