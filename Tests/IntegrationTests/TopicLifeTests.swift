@@ -146,12 +146,6 @@ struct TopicLifeTests {
 extension KafkaCorner {
     /// What retention does, at once.
     func deleteRecords(_ place: KafkaPlace, before offset: Int64) throws {
-        let folder = try TemporaryFolder("delete")
-        let text =
-            #"{"version":1,"partitions":[{"topic":"\#(place.topic)","partition":\#(place.partition),"offset":\#(offset)}]}"#
-        try text.write(toFile: folder.file("offsets.json"), atomically: true, encoding: .utf8)
-        try kafka.run(
-            "bin/kafka-delete-records.sh",
-            ["--bootstrap-server", kafka.bootstrap, "--offset-json-file", folder.file("offsets.json")])
+        try kafka.deleteRecords(place, before: offset)
     }
 }

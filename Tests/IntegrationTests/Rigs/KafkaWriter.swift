@@ -140,7 +140,11 @@ final class KafkaLoad: Sendable {
     private let problem = Mutex<String?>(nil)
     private let ended = DispatchSemaphore(value: 0)
 
-    init(_ writer: KafkaWriter, _ places: [KafkaPlace], rate: Int, firstNumber: Int = 1) {
+    /// - Parameter value: what record `number` of a place holds; without it, `KafkaWriter.value`.
+    init(
+        _ writer: KafkaWriter, _ places: [KafkaPlace], rate: Int, firstNumber: Int = 1,
+        value: (@Sendable (KafkaPlace, Int) -> String)? = nil
+    ) {
         self.writer = writer
         Thread.detachNewThread { [self] in
             let begun = ContinuousClock.now
@@ -149,7 +153,9 @@ final class KafkaLoad: Sendable {
                 let due = Int((ContinuousClock.now - begun) / .milliseconds(1)) * rate / 1000
                 do {
                     while count < due {
-                        try writer.write(places[count % places.count], firstNumber + count)
+                        let place = places[count % places.count]
+                        let number = firstNumber + count
+                        try writer.write(place, number, value: value?(place, number))
                         count += 1
                     }
                 } catch {

@@ -15,8 +15,8 @@ struct RedisDeadLetters {
     private static let null = "<<NULL>>"
 
     /// The first `count` records of a topic, waiting for them; more than that are looked for during a moment.
-    static func read(_ topic: String, count: Int) throws -> [RedisDeadLetters] {
-        let cluster = try KafkaCluster.shared()
+    static func read(_ topic: String, count: Int, cluster: KafkaCluster? = nil) throws -> [RedisDeadLetters] {
+        let cluster = try cluster ?? KafkaCluster.shared()
         var arguments = [
             "--bootstrap-server", cluster.bootstrap, "--topic", topic, "--from-beginning", "--timeout-ms", "4000",
         ]

@@ -2,7 +2,7 @@ import Foundation
 import TestRigs
 
 /// A router under test: the built binary, as a process of its own, on ports and in a folder of its own.
-final class RouterProcess {
+final class RouterProcess: ServedPages {
     let address: String
     let stateFolder: String
     private let folder: TemporaryFolder?
@@ -63,36 +63,6 @@ final class RouterProcess {
             throw NeverHappened(description: "\(error)\n\((try? get("/health"))?.text ?? "")\n\(process.text)")
         }
         return self
-    }
-
-    // MARK: HTTP
-
-    struct Answer {
-        let status: Int
-        let text: String
-        var json: [String: Any] {
-            (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
-        }
-    }
-
-    /// One GET; `nil` while nothing listens.
-    func get(_ path: String) throws -> Answer? {
-        let curl = try ChildProcess(
-            "curl", ["-s", "--max-time", "5", "-w", "\n%{http_code}", "http://\(address)\(path)"])
-        guard curl.waitForExit() == 0, let end = curl.text.lastIndex(of: "\n"),
-            let status = Int(curl.text[curl.text.index(after: end)...])
-        else { return nil }
-        return Answer(status: status, text: String(curl.text[..<end]))
-    }
-
-    /// `healthy`, `degraded`, `unhealthy` or `stopping`; `nil` while nothing listens.
-    var health: String? { (try? get("/health"))?.json["status"] as? String }
-    var reasons: [String] { (try? get("/health"))?.json["reasons"] as? [String] ?? [] }
-
-    /// A number of /health's `stats`.
-    func stat(_ name: String) -> Int {
-        let stats = (try? get("/health"))?.json["stats"] as? [String: Any]
-        return (stats?[name] as? NSNumber)?.intValue ?? 0
     }
 
     /// Resident memory in bytes, from /proc.

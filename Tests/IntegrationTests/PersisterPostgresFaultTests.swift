@@ -1,0 +1,150 @@
+import Foundation
+import TestRigs
+import Testing
+
+/// What happens to PostgreSQL and to the connections to it while a persister writes.
+@Suite(
+    "A persister whose PostgreSQL is in trouble", .enabled(if: KafkaCluster.isAvailable),
+    .enabled(if: PersisterDatabase.hasPostgres, "PostgreSQL isn't installed"), .serialized)
+struct PersisterPostgresFaultTests {
+    @Test(.timeLimit(.minutes(torture > 1 ? 30 : 3)))
+    func nothingIsLostWhilePostgresCrashesAndStartsAgainAndAgain() throws {
+        let server = try PostgresServer { $0.isDurable = true }
+        let corner = try PersisterCorner(.postgres, topics: 2, partitions: 2, trade: ["executions"], server: server)
+        let load = try corner.load(rate: 1500)
+        let persister = try corner.persister().waitUntilReady()
+        var moments = SeededRandom(seed: 41)
+        var recoveries: [Duration] = []
+        let rounds = torture > 1 ? 50 : 5
+        for round in 0..<rounds {
+            try corner.waitForProgress(of: [persister])
+            usleep(UInt32(moments.next() % 300_000))
+            server.crash()
+            // Down for as long as it takes to be told, each time but at once in the second.
+            if round != 1 {
+                _ = try persister.waitForDatabaseReason()
+                #expect(try persister.get("/health/live")?.status == 200, "a restart would not help")
+            }
+            try server.start()
+            let begun = ContinuousClock.now
+            try corner.waitForProgress(of: [persister])
+            recoveries.append(ContinuousClock.now - begun)
+        }
+        try persister.waitUntilHealthy()
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        #expect(persister.stop() == 0)
+        let lost = try corner.check(written)
+        print(
+            "SUMMARY pg_crash n=\(rounds) lost=\(lost) recovery_p50_ms=\(percentile(0.5, of: recoveries).milliseconds)",
+            "recovery_p99_ms=\(percentile(0.99, of: recoveries).milliseconds)")
+    }
+
+    @Test(.timeLimit(.minutes(torture > 1 ? 20 : 3))) func nothingIsLostWhenConnectionsAreTerminated() throws {
+        let corner = try PersisterCorner(.postgres, topics: 2, partitions: 2, trade: ["executions"])
+        let server = try #require(corner.database.server)
+        let load = try corner.load(rate: 2500)
+        let persister = try corner.persister(["DATABASE_BATCH_TIME": "10ms"]).waitUntilReady()
+        var moments = SeededRandom(seed: 42)
+        let rounds = torture > 1 ? 50 : 10
+        var terminated = 0
+        for _ in 0..<rounds {
+            try corner.waitForProgress(of: [persister])
+            usleep(UInt32(moments.next() % 200_000))
+            terminated += try server.terminateBackends(of: corner.database.postgresName)
+        }
+        #expect(terminated >= rounds, "there was a connection to end each time")
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        try persister.waitUntilHealthy()
+        #expect(persister.stop() == 0)
+        let lost = try corner.check(written)
+        print("SUMMARY pg_terminate n=\(terminated) lost=\(lost)")
+    }
+
+    /// The answer to COMMIT is cut off: whether it happened, only the table knows.
+    @Test(.timeLimit(.minutes(torture > 1 ? 20 : 3))) func nothingIsLostOrTwiceWhenAnswersAreCutOff() throws {
+        let server = try PostgresServer()
+        let proxy = try TCPProxy(to: server.port)
+        defer { proxy.end() }
+        let corner = try PersisterCorner(
+            .postgres, topics: 2, partitions: 2, trade: ["executions"], server: server)
+        let load = try corner.load(rate: 2500)
+        let url = corner.database.url.replacingOccurrences(of: ":\(server.port)/", with: ":\(proxy.port)/")
+        let persister = try corner.persister(["DATABASE_URL": url, "DATABASE_BATCH_TIME": "10ms"]).waitUntilReady()
+        var moments = SeededRandom(seed: 43)
+        let rounds = torture > 1 ? min(10 * torture, 500) : 15
+        for _ in 0..<rounds {
+            try corner.waitForProgress(of: [persister])
+            proxy.cut(afterBytesToClient: Int(moments.next() % 400) + 1)
+        }
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        #expect(persister.stop() == 0)
+        let lost = try corner.check(written)
+        print("SUMMARY pg_cut n=\(rounds) lost=\(lost)")
+    }
+
+    /// Another session holds the very rows: no error comes by itself, and none may be waited for without end.
+    @Test(.timeLimit(.minutes(2))) func anotherSessionsLockIsSaidAndOutlived() throws {
+        let corner = try PersisterCorner(.postgres)
+        let load = try corner.load(rate: 500)
+        let persister = try corner.persister(["DATABASE_STATEMENT_TIMEOUT": "2s"]).waitUntilReady()
+        try corner.waitForProgress(of: [persister])
+        let locker = try ChildProcess(
+            "psql",
+            [
+                "-X", "-d", corner.database.url, "-c",
+                "begin; lock table consumer_offsets in access exclusive mode; select pg_sleep(600)",
+            ])
+        _ = try persister.waitForDatabaseReason()
+        locker.signal(SIGKILL)
+        locker.waitForExit()
+        // The server notices that its client is gone only when it wants to tell it something.
+        try corner.database.server?.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)' and pid <> pg_backend_pid()"
+        )
+        try persister.waitUntilHealthy()
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        #expect(persister.stop() == 0)
+        try corner.check(written)
+    }
+
+    /// A deadlock is ended by the server at somebody's cost; whoever pays tries again.
+    @Test(.timeLimit(.minutes(2))) func aDeadlockIsTriedAgain() throws {
+        let server = try PostgresServer { $0.further = ["deadlock_timeout": "50ms"] }
+        let corner = try PersisterCorner(.postgres, topics: 2, partitions: 2, trade: ["executions"], server: server)
+        let load = try corner.load(rate: 1500)
+        let persister = try corner.persister(["DATABASE_BATCH_TIME": "20ms"]).waitUntilReady()
+        try corner.waitForProgress(of: [persister])
+        // Takes the locks of a batch in every order, over and over; the one who dies of it begins again.
+        let order = ["executions", "market.data.\(corner.name)1.1m", "market.data.\(corner.name)0.1m"]
+        func update(_ topic: String) -> String {
+            "update consumer_offsets set updated_at = updated_at where topic = '\(topic)'"
+        }
+        let rival = try ChildProcess(
+            "sh",
+            [
+                "-c",
+                """
+                while true; do psql -X -q -d "$0" -c "begin; \(update(order[0])); select pg_sleep(0.03); \
+                \(update(order[1])); select pg_sleep(0.03); \(update(order[2])); \
+                lock table trade_executions in share mode; commit" >/dev/null 2>&1; done
+                """, corner.database.url,
+            ])
+        // Only those that the persister paid for.
+        try eventually("the server ended some at our cost", within: .seconds(40)) {
+            usleep(200_000)
+            return try corner.database.number(
+                "select deadlocks from pg_stat_database where datname = '\(corner.database.postgresName)'") >= 3
+        }
+        rival.signal(SIGKILL)
+        rival.waitForExit()
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        try persister.waitUntilHealthy()
+        #expect(persister.stop() == 0)
+        try corner.check(written)
+    }
+}
