@@ -46,9 +46,9 @@ struct PersisterSQLiteFaultTests {
     @Test(.timeLimit(.minutes(2)), .enabled(if: SmallDisk.isPossible, "no mount name spaces for this user"))
     func nothingIsLostWhenTheDiskIsFullUntilThereIsRoom() throws {
         let disk = try SmallDisk(megabytes: 48)
-        let corner = try PersisterCorner(.sqlite, topics: 2, trade: ["executions"], database: try disk.database())
+        let corner = try PersisterCorner(.sqlite, topics: 2, trade: ["executions"], database: PersisterDatabase(on: disk))
         let persister = try corner.persister(prefix: disk.prefix).waitUntilReady()
-        disk.persister = persister.process.identifier
+        disk.owner = persister.process.identifier
         let load = try corner.load(rate: 1000)
         try corner.waitForProgress(of: [persister])
         try disk.fill()

@@ -15,7 +15,7 @@ final class PersisterDatabase {
 
     /// Whether there is a PostgreSQL to run against; without one it says so, once, on standard error.
     static let hasPostgres: Bool = {
-        if PostgresServer.isInstalled { return true }
+        if PostgresServer.isInstalled, ProcessInfo.processInfo.environment["NOPG"] == nil { return true }
         FileHandle.standardError.write(
             Data("## SKIPPED: the persister on PostgreSQL. \(PostgresServer.missing).\n".utf8))
         return false
@@ -46,7 +46,8 @@ final class PersisterDatabase {
     /// PostgreSQL's server; the tests' common one unless it was given.
     let server: PostgresServer?
     private let folder: TemporaryFolder?
-    private let reader: PersisterReader
+    private let makeReader: () throws -> PersisterReader
+    private var made: PersisterReader?
 
     /// - Parameter server: a server of the test's own, which it may restart.
     init(_ kind: Kind, server: PostgresServer? = nil) throws {
@@ -59,7 +60,7 @@ final class PersisterDatabase {
             path = folder.file("candles.db")
             postgresName = ""
             url = "sqlite:\(path)"
-            reader = try PersisterReader(sqlite: path)
+            makeReader = { [path] in try PersisterReader(sqlite: path) }
         case .postgres:
             let server = try server ?? Self.common.get()
             folder = nil
@@ -67,25 +68,32 @@ final class PersisterDatabase {
             path = ""
             postgresName = try server.createDatabase()
             url = server.url(postgresName)
-            reader = PersisterReader(postgres: url)
+            makeReader = { [url] in PersisterReader(postgres: url) }
         }
     }
 
-    /// A file of SQLite that stands elsewhere, as the tests' process sees it.
-    init(sqliteAt path: String, seenAs seen: String) throws {
+    /// A file of SQLite on a disk of the persister's own.
+    init(on disk: SmallDisk) {
         kind = .sqlite
         folder = nil
         server = nil
-        self.path = path
+        path = disk.file("candles.db")
         postgresName = ""
         url = "sqlite:\(path)"
-        reader = try PersisterReader(sqlite: seen)
+        makeReader = { [path] in try PersisterReader(sqlite: path, prefix: disk.entrance) }
     }
 
-    func rows(_ statement: String) throws -> [[String?]] { try reader.rows(statement) }
+    private func reader() throws -> PersisterReader {
+        if let made { return made }
+        let reader = try makeReader()
+        made = reader
+        return reader
+    }
+
+    func rows(_ statement: String) throws -> [[String?]] { try reader().rows(statement) }
 
     /// A statement that changes something; SQLite waits for the lock at most 10 s.
-    func execute(_ statement: String) throws { _ = try reader.rows(statement) }
+    func execute(_ statement: String) throws { _ = try reader().rows(statement) }
 
     /// The first column of the first row, a whole number.
     func number(_ statement: String) throws -> Int { try rows(statement).first?.first?.flatMap { Int($0) } ?? 0 }

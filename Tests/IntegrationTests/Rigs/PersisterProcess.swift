@@ -7,8 +7,8 @@ final class PersisterProcess: ServedPages {
     /// Where it kills itself: at the `batch`th time that it comes by.
     struct Failpoint: Sendable, CustomTestStringConvertible {
         enum Place: String, CaseIterable, Sendable {
-            /// Before the transaction ends, after it, and after its offsets went to Kafka too.
-            case beforeCommit = "before_commit"
+            /// Before the transaction, after it, and after its offsets were handed to the consumer that commits them.
+            case beforeWrite = "before_write"
             case afterCommit = "after_commit"
             case afterStore = "after_store"
         }

@@ -11,7 +11,9 @@ final class PersisterReader {
     private let way: Way
 
     /// A file of SQLite; it is opened anew for each question, so it may come, go and be replaced.
-    init(sqlite path: String) throws { way = .python(try Python(path)) }
+    ///
+    /// - Parameter prefix: a program that becomes the reader, where the file is not for everybody to see.
+    init(sqlite path: String, prefix: [String] = []) throws { way = .python(try Python(path, prefix)) }
     init(postgres url: String) { way = .psql(url: url) }
 
     /// The rows of one statement: numbers as the reader spells them (python a real with the fewest digits that tell it,
@@ -68,9 +70,9 @@ final class PersisterReader {
         private let input = Pipe()
         private let output = Pipe()
 
-        init(_ path: String) throws {
+        init(_ path: String, _ prefix: [String]) throws {
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["python3", "-S", "-c", Self.program, path]
+            process.arguments = prefix + ["python3", "-S", "-c", Self.program, path]
             process.standardInput = input
             process.standardOutput = output
             try process.run()

@@ -5,19 +5,12 @@ import TestRigs
 final class SmallDisk {
     private let folder: TemporaryFolder
     private let megabytes: Int
-    /// The process on whose side it is mounted.
-    var persister: Int32 = -1 {
-        didSet {
-            // The reader was told this path before anybody knew the process.
-            try? FileManager.default.createSymbolicLink(
-                atPath: folder.file("seen"), withDestinationPath: "/proc/\(persister)/root\(mountPoint)")
-        }
-    }
+    /// The process on whose side it is mounted; to be set when that is there.
+    var owner: Int32 = -1
 
     init(megabytes: Int) throws {
         folder = try TemporaryFolder("disk")
         self.megabytes = megabytes
-        try FileManager.default.createDirectory(atPath: mountPoint, withIntermediateDirectories: true)
     }
 
     /// Whether this user may mount in a name space of its own.
@@ -26,29 +19,29 @@ final class SmallDisk {
         return child?.waitForExit() == 0
     }()
 
-    private var mountPoint: String { folder.file("disk") }
+    func file(_ name: String) -> String { folder.file(name) }
 
     /// What mounts it and becomes the program that follows.
     var prefix: [String] {
         [
             "unshare", "-rm", "sh", "-c",
-            "mount -t tmpfs -o size=\(megabytes)m none '\(mountPoint)' && exec \"$@\"", "sh",
+            "mount -t tmpfs -o size=\(megabytes)m none '\(folder.path)' && exec \"$@\"", "sh",
         ]
     }
 
-    /// A database on it, to be read once `persister` is known.
-    func database() throws -> PersisterDatabase {
-        try PersisterDatabase(sqliteAt: mountPoint + "/candles.db", seenAs: folder.file("seen") + "/candles.db")
-    }
-
-    private var balloon: String { folder.file("seen") + "/balloon" }
+    /// What becomes another program that sees it.
+    var entrance: [String] { ["nsenter", "--preserve-credentials", "-U", "-m", "-t", "\(owner)"] }
 
     /// Leaves no free byte.
     func fill() throws {
-        let child = try ChildProcess("dd", ["if=/dev/zero", "of=\(balloon)", "bs=64k", "count=\(megabytes * 16 + 1)"])
+        let child = try ChildProcess(
+            "env", entrance + ["dd", "if=/dev/zero", "of=\(file("balloon"))", "bs=64k", "count=\(megabytes * 16 + 1)"])
         child.waitForExit()
         guard child.text.contains("No space left") else { throw NeverHappened(description: "full: \(child.text)") }
     }
 
-    func makeRoom() throws { try FileManager.default.removeItem(atPath: balloon) }
+    func makeRoom() throws {
+        let child = try ChildProcess("env", entrance + ["rm", file("balloon")])
+        guard child.waitForExit() == 0 else { throw NeverHappened(description: "room: \(child.text)") }
+    }
 }
