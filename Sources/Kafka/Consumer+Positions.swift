@@ -28,6 +28,8 @@ extension Consumer {
     package func move(_ wanted: [Int32], to offsets: [Int64]) throws(KafkaError) {
         let places = zip(wanted, offsets).filter { slots.isHeld($0.0) }
         guard !places.isEmpty else { return }
+        // librdkafka keeps the pause of a partition that is unassigned and assigned again.
+        resume(places.map(\.0))
         let list = PartitionList(capacity: places.count)
         for (slot, offset) in places { list.add(slots.slots[Int(slot)].partition, offset: offset) }
         var text = [CChar](repeating: 0, count: 256)
