@@ -66,7 +66,8 @@ struct PersisterPlan: Sendable {
         let prices = Self.prices(update.number).map { #""\#($0.name)":\#($0.digits)"# }.joined(separator: ",")
         return """
             {"symbol":"\(Self.symbol(of: place))","timeframe":"1m","time":\(update.time),\
-            "close_time":\(update.time + 59_999),\(prices),"is_closed":\(update.isClosed),"timestamp":\(update.eventTime)}
+            "close_time":\(update.time + 59_999),\(prices),"is_closed":\(update.isClosed),"timestamp":\(update.eventTime),\
+            "number":\(number)}
             """
     }
 

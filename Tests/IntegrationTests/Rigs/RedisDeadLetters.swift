@@ -15,11 +15,16 @@ struct RedisDeadLetters {
     private static let null = "<<NULL>>"
 
     /// The first `count` records of a topic, waiting for them; more than that are looked for during a moment.
-    static func read(_ topic: String, count: Int, cluster: KafkaCluster? = nil) throws -> [RedisDeadLetters] {
+    ///
+    /// - Parameter isAll: that many are in the log, as somebody has seen: none is waited for.
+    static func read(
+        _ topic: String, count: Int, isAll: Bool = false, cluster: KafkaCluster? = nil
+    ) throws -> [RedisDeadLetters] {
         let cluster = try cluster ?? KafkaCluster.shared()
         var arguments = [
-            "--bootstrap-server", cluster.bootstrap, "--topic", topic, "--from-beginning", "--timeout-ms", "4000",
+            "--bootstrap-server", cluster.bootstrap, "--topic", topic, "--from-beginning",
         ]
+        arguments += isAll ? ["--max-messages", "\(count)", "--timeout-ms", "60000"] : ["--timeout-ms", "4000"]
         for property in [
             "print.headers=true", "print.key=true", "null.literal=\(null)", "line.separator=\(line)",
             "key.separator=<<|>>", "headers.separator=<<,>>",
