@@ -39,14 +39,16 @@ struct PersisterSQLiteFaultTests {
         let written = try load.stop()
         try corner.waitFor(written, by: [persister])
         #expect(persister.stop() == 0)
-        try corner.check(written)
+        let lost = try corner.check(written)
+        print("SUMMARY lock_sqlite n=1 lost=\(lost)")
     }
 
     /// A folder of 48 MB in a name space of the persister's own, which needs no privilege where Linux allows it.
     @Test(.timeLimit(.minutes(2)), .enabled(if: SmallDisk.isPossible, "no mount name spaces for this user"))
     func nothingIsLostWhenTheDiskIsFullUntilThereIsRoom() throws {
         let disk = try SmallDisk(megabytes: 48)
-        let corner = try PersisterCorner(.sqlite, topics: 2, trade: ["executions"], database: PersisterDatabase(on: disk))
+        let corner = try PersisterCorner(
+            .sqlite, topics: 2, trade: ["executions"], database: PersisterDatabase(on: disk))
         let persister = try corner.persister(prefix: disk.prefix).waitUntilReady()
         disk.owner = persister.process.identifier
         let load = try corner.load(rate: 1000)
@@ -88,18 +90,25 @@ struct PersisterSQLiteFaultTests {
 
     enum Damage: String, CaseIterable, Sendable {
         case garbage, truncated, foreign, newer, damagedPage, noFolder
+
+        var needsRows: Bool { self == .truncated || self == .newer || self == .damagedPage }
+    }
+
+    /// A file with a thousand records in it, as a persister left it.
+    private static let wholeFile = Result {
+        let corner = try PersisterCorner(.sqlite)
+        let written = try corner.write(0..<1_000, by: try corner.writer())
+        let persister = try corner.persister()
+        try corner.waitFor(written, by: [persister])
+        #expect(persister.stop() == 0)
+        return try Data(contentsOf: URL(fileURLWithPath: corner.database.path))
     }
 
     @Test(.timeLimit(.minutes(2)), arguments: Damage.allCases)
     func aFileThatIsNoGoodIsRefusedWithASentenceAndLeftAsItIs(_ damage: Damage) throws {
         let corner = try PersisterCorner(.sqlite)
         let path = corner.database.path
-        if damage != .garbage && damage != .foreign && damage != .noFolder {
-            let written = try corner.write(0..<2_000, by: try corner.writer())
-            let persister = try corner.persister()
-            try corner.waitFor(written, by: [persister])
-            #expect(persister.stop() == 0)
-        }
+        if damage.needsRows { try Self.wholeFile.get().write(to: URL(fileURLWithPath: path)) }
         switch damage {
         case .garbage:
             try Data((0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }).write(to: URL(fileURLWithPath: path))
@@ -132,7 +141,6 @@ struct PersisterSQLiteFaultTests {
     }
 
     private func damageFile(_ path: String, _ change: (FileHandle) throws -> Void) throws {
-        for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
         let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
         defer { try? file.close() }
         try change(file)

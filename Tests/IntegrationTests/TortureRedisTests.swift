@@ -16,7 +16,8 @@ struct TortureRedisTests {
         let redis = try RedisServer { $0.isDurable = true }
         let proxy = try TCPProxy(to: redis.port)
         defer { proxy.end() }
-        let faults = 20 * RedisRouterRig.torture
+        // All that was sent stays in Redis until the end, and is read from there at once.
+        let faults = min(20 * RedisRouterRig.torture, 200)
         try rig.messages.createTopic(rig.topic(), partitions: 3)
         let router = try rig.router(
             "redis://127.0.0.1:\(proxy.port)", ["SINKS": "publish,last,stream", "STREAM_MAXLEN": "100000000"])
@@ -62,6 +63,8 @@ struct TortureRedisTests {
             }
         }
         expectEachOnceInOrder(entries, sent)
+        let lost = Set(sent.map(\.number)).subtracting(entries.map(\.number)).count
+        print("SUMMARY redis_faults n=\(faults) lost=\(lost)")
     }
 
     @Test func aSinkWithoutProgressForAMinuteIsUnhealthyUntilThereIsSome() throws {
