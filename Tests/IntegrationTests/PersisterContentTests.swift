@@ -99,7 +99,6 @@ struct PersisterContentTests {
         let all = Set(sent.map { WrittenRecord(place: place, offset: $0.offset, number: $0.number) })
         let persister = try corner.persister()
         try corner.waitFor(all, by: [persister])
-        // The same bytes once more: nothing of it may be there twice after a start from before them.
         #expect(persister.stop() == 0)
 
         let expectedRows = plan.candles(after: all.filter { !isBad($0.number) }, in: corner.database)

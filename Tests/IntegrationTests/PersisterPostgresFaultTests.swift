@@ -92,7 +92,7 @@ struct PersisterPostgresFaultTests {
         let persister = try corner.persister(["DATABASE_STATEMENT_TIMEOUT": "2s"]).waitUntilReady()
         try corner.waitForProgress(of: [persister])
         let locker = try ChildProcess(
-            "psql",
+            PersisterReader.psql,
             [
                 "-X", "-d", corner.database.url, "-c",
                 "begin; lock table consumer_offsets in access exclusive mode; select pg_sleep(600)",
@@ -128,9 +128,9 @@ struct PersisterPostgresFaultTests {
             [
                 "-c",
                 """
-                while true; do psql -X -q -d "$0" -c "begin; \(update(order[0])); select pg_sleep(0.03); \
+                while true; do "$1" -X -q -d "$0" -c "begin; \(update(order[0])); select pg_sleep(0.03); \
                 \(update(order[1])); select pg_sleep(0.03); \(update(order[2])); commit" >/dev/null 2>&1; done
-                """, corner.database.url,
+                """, corner.database.url, PersisterReader.psql,
             ])
         try eventually("the server has ended some, and one of them was ours", within: .seconds(40)) {
             usleep(100_000)

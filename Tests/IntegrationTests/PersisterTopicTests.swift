@@ -43,6 +43,28 @@ struct PersisterTopicTests {
         #expect(try corner.database.number("select count(*) from holes where topic = '\(place.topic)'") == 0)
     }
 
+    /// While we run it is the offsets that fall, or the group's word that the topic went and came.
+    @Test(.timeLimit(.minutes(2))) func bothLivesOfATopicCreatedAnewWhileWeRunAreInTheTable() throws {
+        let corner = try PersisterCorner(.sqlite)
+        let place = corner.places[0]
+        let persister = try corner.persister()
+        let old = try corner.write(0..<300, by: try corner.writer())
+        try corner.waitFor(old, by: [persister])
+        let generation = try #require(corner.database.positions(corner.group)[place]?.generation)
+        try corner.delete(place.topic)
+        try eventually("the topic can be created again") { (try? corner.create(place.topic)) != nil }
+        let new = try corner.write(300..<360, by: try corner.writer())
+        try eventually("the second life is in the table", within: .seconds(60)) {
+            usleep(50_000)
+            let position = corner.database.positions(corner.group)[place]
+            return position?.generation ?? 0 > generation && position?.next == 60
+        }
+        #expect(persister.stop() == 0)
+        let expected =
+            corner.plan.candles(after: old, in: corner.database) + corner.plan.candles(after: new, in: corner.database)
+        #expect(try corner.database.candles(corner.symbols).difference(from: expected.sorted()) == "")
+    }
+
     /// The same for messages that have nothing but their place to be told apart by: both lives' rows stand side by side.
     @Test(.timeLimit(.minutes(2)), arguments: PersisterDatabase.Kind.available)
     func tradeMessagesOfBothLivesAreKeptApart(_ kind: PersisterDatabase.Kind) throws {

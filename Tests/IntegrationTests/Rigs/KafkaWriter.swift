@@ -40,6 +40,11 @@ struct WrittenRecord: Hashable, Sendable {
             }
             let place = unsafe KafkaPlace(
                 topic: String(cString: rd_kafka_topic_name(message.rkt)), partition: message.partition)
+            // What a broker calls a duplicate of a batch it no longer remembers: nobody knows where it stands, if it does.
+            if unsafe message.offset < 0 {
+                reports.withLock { $0.failures.append("\(number): acknowledged in \(place) without an offset") }
+                return
+            }
             let record = unsafe WrittenRecord(place: place, offset: message.offset, number: number)
             reports.withLock { _ = $0.written.insert(record) }
         }

@@ -29,10 +29,13 @@ final class PersisterReader {
     private static let record = "\u{1e}"
     private static let null = "\u{1a}"
 
+    /// The program itself: the name in PATH is Debian's wrapper, which takes longer than the question.
+    static let psql = PostgresPrograms.folder.map { "\($0)/psql" } ?? "psql"
+
     private static func psql(_ url: String, _ statement: String) throws -> [[String?]] {
         // TIMEZONE and the rest of a user's own settings stay out of it.
         let child = try ChildProcess(
-            "psql",
+            psql,
             [
                 "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-P", "null=\(null)", "-F", field, "-R", record, "-d", url,
                 "-c", statement,
