@@ -34,6 +34,7 @@ struct PersisterKillTests {
         }
         let (results, problems) = outcome.withLock { $0 }
         #expect(problems.isEmpty)
+        #expect(results.allSatisfy { $0.lost == 0 })
         let recoveries = results.flatMap(\.recoveries)
         print(
             "SUMMARY kill_\(kind.rawValue) n=\(results.reduce(0) { $0 + $1.kills })",
