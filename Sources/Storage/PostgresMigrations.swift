@@ -30,6 +30,7 @@ enum PostgresMigrations {
             source_offset bigint NOT NULL,
             created_at timestamptz NOT NULL DEFAULT now(),
             updated_at timestamptz NOT NULL DEFAULT now(),
+            corrected_at timestamptz,
             number_of_trades bigint,
             series integer NOT NULL,
             revision integer NOT NULL,

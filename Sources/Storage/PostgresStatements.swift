@@ -30,35 +30,51 @@ enum PostgresStatements {
             value bytea, reason text, detail text) ON COMMIT DELETE ROWS;
         """
 
-    /// The monotone upsert, and what it did. A row wins when it is closed and the other is not, else when its event is
+    /// Rows whose key the table has: the newer one wins, when it is closed and the other is not, else when its event is
     /// newer, else by its offset; between two of the same offset (of different partitions) the greater values, so that
-    /// every order of arrival ends alike.
+    /// every order of arrival ends alike. How many changed, and how many of them were corrections.
     ///
-    /// A corrected row is told by its values before, which the sub-select sees, since it reads the statement's own
-    /// snapshot; it runs only for rows that have a revision at all.
-    static let upsertCandles = """
+    /// An update is a third cheaper than an upsert that changes the same rows: that one locks each row first, and writes
+    /// the lock to the log.
+    static let updateCandles = """
         WITH written AS (
-            INSERT INTO candles AS c (\(candleColumns)) SELECT \(candleColumns) FROM staged_candles
-            ON CONFLICT (series, time) DO UPDATE SET
-                event_time = excluded.event_time, source_offset = excluded.source_offset, updated_at = now(),
-                number_of_trades = excluded.number_of_trades, is_closed = excluded.is_closed, open = excluded.open,
-                high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
-                quote_asset_volume = excluded.quote_asset_volume,
-                taker_buy_base_asset_volume = excluded.taker_buy_base_asset_volume,
-                taker_buy_quote_asset_volume = excluded.taker_buy_quote_asset_volume, source = excluded.source,
-                revision = c.revision + excluded.revision + CASE WHEN c.is_closed AND excluded.is_closed
-                    AND (\(values("c"))) IS DISTINCT FROM (\(values("excluded"))) THEN 1 ELSE 0 END
-            WHERE (excluded.is_closed, excluded.event_time, excluded.source_offset)
-                    > (c.is_closed, c.event_time, c.source_offset)
-                OR ((excluded.is_closed, excluded.event_time, excluded.source_offset)
-                    = (c.is_closed, c.event_time, c.source_offset)
-                    AND (\(comparable("excluded"))) > (\(comparable("c"))))
-            RETURNING c.xmax = 0 AS is_new, CASE WHEN c.xmax <> 0 AND c.revision > 0 THEN
-                (SELECT (\(values("o"))) IS DISTINCT FROM (\(values("c"))) FROM candles o
-                WHERE o.series = c.series AND o.time = c.time AND o.is_closed) END AS is_corrected)
-        SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new),
-            count(*) FILTER (WHERE is_corrected) FROM written
+            UPDATE candles AS c SET \(assignments(from: "s"))
+            FROM staged_candles s WHERE c.series = s.series AND c.time = s.time AND (\(isNewer("s")))
+            RETURNING c.corrected_at)
+        SELECT count(*), count(*) FILTER (WHERE corrected_at = now()) FROM written
         """
+
+    /// The others. One that somebody else inserted a moment ago is updated all the same. How many were new, and how many
+    /// were not.
+    static let insertCandles = """
+        WITH written AS (
+            INSERT INTO candles AS c (\(candleColumns))
+            SELECT \(candleColumns) FROM staged_candles s
+            WHERE NOT EXISTS (SELECT FROM candles o WHERE o.series = s.series AND o.time = s.time)
+            ON CONFLICT (series, time) DO UPDATE SET \(assignments(from: "excluded")) WHERE \(isNewer("excluded"))
+            RETURNING c.xmax = 0 AS is_new)
+        SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
+        """
+
+    private static func assignments(from row: String) -> String {
+        let isCorrected = """
+            c.is_closed AND \(row).is_closed AND (\(values("c"))) IS DISTINCT FROM (\(values(row)))
+            """
+        let plain =
+            ["event_time", "source_offset", "is_closed", "open", "high", "low", "close", "source"] + optionalNumbers
+        return plain.map { "\($0) = \(row).\($0)" }.joined(separator: ", ") + """
+            , updated_at = now(), revision = c.revision + \(row).revision + (\(isCorrected))::integer,
+            corrected_at = CASE WHEN \(isCorrected) THEN now() ELSE c.corrected_at END
+            """
+    }
+
+    private static func isNewer(_ row: String) -> String {
+        """
+        (\(row).is_closed, \(row).event_time, \(row).source_offset) > (c.is_closed, c.event_time, c.source_offset)
+        OR ((\(row).is_closed, \(row).event_time, \(row).source_offset)
+            = (c.is_closed, c.event_time, c.source_offset) AND (\(comparable(row))) > (\(comparable("c"))))
+        """
+    }
 
     private static let optionalNumbers = [
         "volume", "quote_asset_volume", "number_of_trades", "taker_buy_base_asset_volume",

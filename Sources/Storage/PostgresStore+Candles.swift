@@ -49,11 +49,17 @@ extension PostgresStore {
             try unsafe connection.copy(bytes)
         }
         let staged = try connection.endCopy()
-        let counts = try connection.execute(PostgresStatements.upsertCandles)
-        let (inserted, updated) = (Int(counts.integer(0, 0) ?? 0), Int(counts.integer(0, 1) ?? 0))
+        let changed = try connection.execute(PostgresStatements.updateCandles)
+        var updated = Int(changed.integer(0, 0) ?? 0)
+        var inserted = 0
+        if updated < staged {
+            let added = try connection.execute(PostgresStatements.insertCandles)
+            inserted = Int(added.integer(0, 0) ?? 0)
+            updated += Int(added.integer(0, 1) ?? 0)
+        }
         report.candlesInserted += inserted
         report.candlesUpdated += updated
         report.candlesUnchanged += staged - inserted - updated
-        report.candlesCorrected += Int(counts.integer(0, 2) ?? 0)
+        report.candlesCorrected += Int(changed.integer(0, 1) ?? 0)
     }
 }

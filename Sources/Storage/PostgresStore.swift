@@ -38,13 +38,15 @@ package final class PostgresStore: Store {
         close()
         do {
             let fresh = try Connection(settings)
-            // The server's own limits come first, so that what we leave behind does not hold its locks: of a statement,
+            // A batch finds its rows by their key; without statistics of the staging table the planner might read all of
+            // the other. The server's own limits come first, so that what we leave behind does not hold its locks: of a statement,
             // of a lock, and of a process that stands still within a transaction.
             let limit = max(1, settings.statementDeadline.milliseconds * 9 / 10)
             try fresh.execute(
                 """
                 SET statement_timeout = \(limit); SET lock_timeout = \(limit);
-                SET idle_in_transaction_session_timeout = \(limit)
+                SET idle_in_transaction_session_timeout = \(limit);
+                SET enable_hashjoin = off; SET enable_mergejoin = off
                 """)
             try PostgresSchema.migrate(fresh)
             try fresh.execute(PostgresStatements.makeStaging)
