@@ -130,7 +130,7 @@ import Telemetry
     }
 
     /// One turn of the loop without waiting, as if everything were ready: for what drives a persister by its own clock.
-    package mutating func turn(now: ContinuousClock.Instant) { step([.source, .control], now: now) }
+    package mutating func turn(now: ContinuousClock.Instant) { step(.everything, now: now) }
 
     private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
         if ready.contains(.source) { sourceIsReady = true }
@@ -360,6 +360,8 @@ import Telemetry
         _ record: Record, _ partition: PersistPartition, _ step: Int32, _ reason: PersistRefusal, _ detail: String
     ) {
         guard let handle = unsafe record.handle else { return }
+        // PostgreSQL's text holds no zero byte, and a value that is quoted here may.
+        let detail = detail.replacing("\0", with: "")
         let contents = unsafe source.contents(of: handle)
         let offset = unsafe record.offset
         let timestamp = unsafe record.timestamp

@@ -9,6 +9,8 @@ import Glibc
         package static let source = Ready(rawValue: 1)
         package static let sink = Ready(rawValue: 2)
         package static let control = Ready(rawValue: 4)
+        /// A literal of two would allocate.
+        package static let everything = Ready(rawValue: 7)
     }
 
     private let epoll: Int32

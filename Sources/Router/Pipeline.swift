@@ -124,7 +124,7 @@ import Telemetry
     }
 
     /// One turn of the loop without waiting, as if everything were ready: for what drives a lane by its own clock.
-    package mutating func turn(now: ContinuousClock.Instant) { step([.source, .control], now: now) }
+    package mutating func turn(now: ContinuousClock.Instant) { step(.everything, now: now) }
 
     /// One turn of the loop; `ready` is what woke it.
     private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {

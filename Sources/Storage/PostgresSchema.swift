@@ -26,7 +26,7 @@ enum PostgresSchema {
             let found = try version(connection)
             guard found == PostgresMigrations.newest else {
                 throw StoreError.unusable(
-                    code: "schema",
+                    code: found == 0 ? "no_tables" : "schema",
                     sentence: found == 0
                         ? "the database has no tables of ours yet: start the persister once, it makes them"
                         : "the schema is at version \(found), this program reads version"

@@ -28,6 +28,27 @@ import Testing
         #expect(try redis.command("DBSIZE") == "0")
     }
 
+    @Test func theDatabaseIsLookedAtAndNeverMade() throws {
+        let folder = try TemporaryFolder("database")
+        let port = freePort()
+        func database(_ url: String) throws -> (outcome: String, text: String, code: Int32) {
+            let nowhere = "127.0.0.1:\(port)"
+            let (code, outcomes) = try check([
+                "REDIS_URL": "redis://\(nowhere)", "KAFKA_BROKER": nowhere, "DATABASE_URL": url,
+            ])
+            let found = try #require(outcomes.first { $0.key.hasPrefix("Database") }?.value)
+            return (found.0, found.1, code)
+        }
+        let path = folder.file("klinecast.db")
+        #expect(try database("sqlite:\(path)").text == "not there yet; the persister makes it")
+        #expect(!FileManager.default.fileExists(atPath: path))
+        try "candles are not kept here\n".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(try database("sqlite:\(path)").outcome == "wrong")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "candles are not kept here\n")
+        let refused = try database("postgresql://somebody:secret@127.0.0.1:\(port)/candles")
+        #expect(refused.outcome == "wrong" && !refused.text.contains("secret"))
+    }
+
     @Test func deadPortsAreNamed() throws {
         let port = freePort()
         let (code, outcomes) = try check([

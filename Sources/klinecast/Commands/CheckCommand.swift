@@ -11,7 +11,7 @@ struct CheckCommand: Command {
             CommandFlag("json", "One JSON object."),
             CommandFlag("health", value: "URL", "Only ask this URL: 0 when it answers 200, else 1; for containers."),
         ],
-        sections: ["kafka", "redis", "router", "process", "log"],
+        sections: ["kafka", "redis", "router", "database", "process", "log"],
         examples: ["klinecast check", "klinecast check --health http://127.0.0.1:5004/health"])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -27,6 +27,7 @@ struct CheckCommand: Command {
         let routes = try RouteTable(settings)
         add(KafkaCheck(settings, routes).findings())
         add(RedisCheck(settings).findings())
+        add([DatabaseCheck(settings).finding()])
         add([MachineCheck.stateFolder(settings.process.stateFolder), MachineCheck.router(settings.router.address)])
         if isJSON { Terminal.data(Self.json(findings)) }
         if findings.contains(where: { $0.outcome == .notAuthorised }) { return .notAuthorised }

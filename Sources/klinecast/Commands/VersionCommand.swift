@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Kafka
+import Storage
 import Telemetry
 
 /// What runs here, down to the libraries, for a bug report.
@@ -45,8 +46,7 @@ struct VersionCommand: Command {
             ("libmicrohttpd", LoadedLibrary.text(from: "MHD_get_version", 0)),
             ("simdjson", LoadedLibrary.fileVersion(ofFileNamed: "libsimdjson.so")),
             ("libyaml", LoadedLibrary.text(from: "yaml_get_version_string", 0)),
-            ("swift", compiler),
-        ]
+        ] + DatabaseLibraries.versions + [("swift", compiler)]
     }
 
     private static var compiler: String {
