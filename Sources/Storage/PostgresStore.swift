@@ -34,6 +34,10 @@ package final class PostgresStore: Store {
         self.group = group
     }
 
+    /// Between two statements of a transaction lie microseconds: who stands still for longer is frozen, and holds the rows of
+    /// partitions that others may have been given.
+    private static let standstillMilliseconds: Int64 = 10_000
+
     package func open() throws(StoreError) {
         close()
         do {
@@ -45,7 +49,7 @@ package final class PostgresStore: Store {
             try fresh.execute(
                 """
                 SET statement_timeout = \(limit); SET lock_timeout = \(limit);
-                SET idle_in_transaction_session_timeout = \(limit);
+                SET idle_in_transaction_session_timeout = \(min(limit, Self.standstillMilliseconds));
                 SET enable_hashjoin = off; SET enable_mergejoin = off
                 """)
             try PostgresSchema.migrate(fresh)
