@@ -94,13 +94,16 @@ extension Consumer {
     package func finishRevocation(_ revoked: [Int32], commit: Bool, timeout: Duration = .seconds(2)) {
         guard let revocation = pendingRevocation else { return }
         pendingRevocation = nil
+        // The library keeps a pause beyond the assignment: a partition that came back to us would never be read.
+        resume(revocation.partitions.compactMap { slots.slot(named: $0) } + revoked)
         if commit, !revocation.isLost, unsafe rd_kafka_assignment_lost(client) == 0 {
             if let failure = commitStored(revoked, milliseconds: timeout.cMilliseconds) {
                 append(.failure(failure))
             }
         }
         if unsafe isCooperative(client) {
-            let list = PartitionList(revocation.partitions)
+            // What was never assigned here, since it was taken back before we had answered, can't be unassigned.
+            let list = PartitionList(revocation.partitions.filter { slots.slot(named: $0) != nil })
             var text = [CChar](repeating: 0, count: 256)
             let code = unsafe kafka_shim_error_take(
                 rd_kafka_incremental_unassign(client, list.pointer), &text, text.count)

@@ -2,18 +2,19 @@ internal import CKafkaShim
 
 /// Reading from positions that somebody else keeps: a database that holds them beside the rows.
 extension Consumer {
-    /// The first offset of each log and the one behind its last, in the order asked. Blocks for a round trip, at most
-    /// `timeout`; throws when one of them can't be told.
+    /// The first offset of each log and the one behind its last, in the order asked; nil where a partition's can't be told.
+    /// Blocks for a round trip, at most `timeout`.
     package func limits(of partitions: [TopicPartition], timeout: Duration = .seconds(5)) throws(KafkaError)
-        -> [(start: Int64, end: Int64)]
+        -> [(start: Int64, end: Int64)?]
     {
         let deadline = Deadline(timeout)
         // The ends first: a log that grows meanwhile only makes them too small.
         let ends = try offsets(partitions, at: Self.end, deadline: deadline)
         let starts = try offsets(partitions, at: Self.beginning, deadline: deadline)
-        var limits: [(start: Int64, end: Int64)] = []
-        for index in partitions.indices { limits.append((try starts[index].get(), try ends[index].get())) }
-        return limits
+        return partitions.indices.map { index in
+            guard case .success(let start) = starts[index], case .success(let end) = ends[index] else { return nil }
+            return (start, end)
+        }
     }
 
     /// Takes the partitions of `.assigning` and reads each from its offset; START and the group's commits have no say.

@@ -32,7 +32,7 @@ package import Records
             try checkSymbol(topic)
             let timeframe = try timeframe(topic)
             let time = try openTime()
-            let event = try eventTime(unsafe record.timestamp)
+            let event = try eventTime(unsafe record.timestamp, time)
             var row = CandleRow(
                 series: -1, step: step, time: time, eventTime: event, offset: unsafe record.offset, trades: -1,
                 textStart: 0, numberCounts: SIMD8(), sourceCount: 0, isClosed: try isClosed(event))
@@ -122,8 +122,14 @@ package import Records
     }
 
     @inline(__always)
-    private mutating func eventTime(_ timestamp: Int64) throws(PersistRefusal) -> Int64 {
-        reader.has(simdjson_shim_member_timestamp) ? try time(simdjson_shim_member_timestamp) : timestamp
+    private mutating func eventTime(_ timestamp: Int64, _ open: Int64) throws(PersistRefusal) -> Int64 {
+        if reader.has(simdjson_shim_member_timestamp) { return try time(simdjson_shim_member_timestamp) }
+        if Self.times.contains(timestamp) { return timestamp }
+        // A record without a time: older than any that has one.
+        if timestamp < 0 { return open }
+        throw refuse(
+            .badTime, simdjson_shim_member_timestamp,
+            "must be there, or the record's own time must lie in 2009 to 2100 when read as milliseconds since 1970")
     }
 
     /// The message's own word, else whether the candle ended before the event.

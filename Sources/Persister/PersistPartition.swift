@@ -34,6 +34,8 @@ final class PersistPartition {
     var anchor: Anchor?
     /// What the database refused by its own rules, by generation and offset: dead letters when they come again.
     var refusals: [Int64: [Int64: String]] = [:]
+    /// A topic created anew, as the claim found it: stands until something of it is committed.
+    var decided: ReadingStart?
     /// Where to read on when it is not where the database stands.
     var moveTo: Int64?
     /// Its place in the steps of the batch being filled, where `stepSerial` is that batch's.
@@ -71,12 +73,21 @@ final class PersistPartition {
         expected = claim.position?.nextOffset ?? -1
         previous = start.offset - 1
         anchor = start.anchor
+        decided = start.generation != claim.generation ? start : nil
         committedTimestamp = claim.position?.lastTimestamp ?? -1
     }
 
     /// Where to read on: the place that was decided, else what was taken and not committed is forgotten.
     func placeToReadFrom() -> Int64 {
         if let moveTo { return moveTo }
+        if let decided {
+            generation = decided.generation
+            expected = committed?.nextOffset ?? -1
+            anchor = nil
+            // Its hole, if it has one, is found once more.
+            previous = (decided.hole?.lowerBound ?? decided.offset) - 1
+            return decided.offset
+        }
         generation = committedGeneration
         expected = committed?.nextOffset ?? -1
         anchor = committed.map { Anchor($0) }

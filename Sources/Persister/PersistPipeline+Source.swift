@@ -33,6 +33,8 @@ extension PersistPipeline {
             snapshot.counters.rebalances += 1
             // Asked for again before they were taken over: there is nothing to give back but these.
             assignment = nil
+            assignAgainAt = nil
+            attempts = 0
             if isLost {
                 revocation?.slots.removeAll { slots.contains($0) }
                 giveBack(slots, commit: false)
@@ -59,11 +61,11 @@ extension PersistPipeline {
     private mutating func assign(_ now: ContinuousClock.Instant) {
         guard let wanted = assignment, let claims = wanted.claims else { return }
         do {
-            let limits = wanted.partitions.isEmpty ? [] : try source.limits(of: wanted.partitions)
-            let starts = zip(claims, limits).map { ReadingStart($0, $1) }
+            let starts = zip(claims, try limits(of: wanted.partitions)).map { ReadingStart($0, $1) }
             let assigned = try source.assign(wanted.partitions, at: starts.map(\.offset))
             assignment = nil
             assignAgainAt = nil
+            attempts = 0
             for (index, partition) in assigned.enumerated() { add(partition, claims[index], starts[index]) }
             if isPaused { source.pause(assigned.map(\.slot)) }
             sourceIsReady = true
@@ -76,6 +78,15 @@ extension PersistPipeline {
             assignAgainAt = now + .milliseconds(500)
             Log.warning("Partitions could not be taken over", ["lane": "persist", "reason": String(describing: error)])
         }
+    }
+
+    /// The database's positions are enough to go on with where the brokers can't be asked; what is not there is found by the
+    /// first record.
+    private mutating func limits(of partitions: [SourcePartition]) throws -> [LogLimits?] {
+        let unknown: [LogLimits?] = Array(repeating: nil, count: partitions.count)
+        guard !partitions.isEmpty, attempts < 3 else { return unknown }
+        attempts += 1
+        return try source.limits(of: partitions)
     }
 
     private mutating func add(_ assigned: AssignedPartition, _ claim: Claim, _ start: ReadingStart) {
@@ -142,7 +153,8 @@ extension PersistPipeline {
     }
 
     private mutating func followMoves(_ now: ContinuousClock.Instant) {
-        guard let moveAgainAt, now >= moveAgainAt else { return }
+        // What this does would be taken for the answer to a rebalance.
+        guard let moveAgainAt, now >= moveAgainAt, assignment == nil, revocation == nil else { return }
         let moving = partitions.compactMap { $0 }.filter { $0.state == .moving }
         self.moveAgainAt = nil
         guard !moving.isEmpty else { return }
@@ -183,9 +195,8 @@ extension PersistPipeline {
             Log.warning("Partitions paused until there is room again", ["lane": "persist"])
         }
         // Asked for rebalances and errors; a record that slips through waits with the others that were taken.
-        if takenNext == takenCount {
-            unsafe takenCount = source.take(into: taken, limit: 1)
-            takenNext = 0
+        if takenCount < Self.takeLimit * 2 {
+            takenCount += unsafe source.take(into: taken + takenCount, limit: 1)
             sourceIsReady = source.hasMore
         }
         self.fullSince = now - settings.pauseAfter + .milliseconds(500)

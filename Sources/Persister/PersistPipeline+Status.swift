@@ -7,7 +7,8 @@ extension PersistPipeline {
         guard publishAt.map({ now >= $0 }) ?? true else { return }
         publishAt = now + .milliseconds(200)
         snapshot.beat = now
-        snapshot.isJoined = source.isJoined
+        // What the group gave us and we have not taken over is read by nobody.
+        snapshot.isJoined = source.isJoined && assignment == nil
         if snapshot.isJoined { snapshot.sourceFailure = nil }
         let committed = snapshot.counters.committed
         snapshot.recordsWaiting = sealed.reduce(filling.recordCount + (writing?.recordCount ?? 0)) {

@@ -43,7 +43,9 @@ extension PersistPipeline {
         for answer in store.takeAnswers() {
             switch answer {
             case .claimed(let ticket, let claims):
-                if assignment?.ticket == ticket { assignment?.claims = claims }
+                if assignment?.ticket == ticket, assignment?.partitions.count == claims.count {
+                    assignment?.claims = claims
+                }
                 reclaimed(ticket, claims)
             case .wrote(let batch, let report, let duration):
                 guard takeBack(batch) else { continue }
@@ -79,6 +81,7 @@ extension PersistPipeline {
             partition.committed = StoredPosition(
                 nextOffset: step.nextOffset, lastTimestamp: step.lastTimestamp, lastCRC32: step.lastCRC32)
             partition.committedGeneration = step.generation
+            partition.decided = nil
             partition.committedTimestamp = step.lastTimestamp
             if !partition.isToStore { toStore.append(partition) }
             partition.isToStore = true
@@ -87,7 +90,7 @@ extension PersistPipeline {
                     .filter { $0.key >= step.nextOffset }
             }
         }
-        snapshot.counters.note(report, records: batch.recordCount, coalesced: batch.coalescedCount, took: duration)
+        snapshot.counters.note(report, of: batch, took: duration)
     }
 
     /// Hands offsets to the consumer, which commits them, so that Kafka's tools show the lag. Once a second: the library looks

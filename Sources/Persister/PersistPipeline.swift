@@ -62,6 +62,8 @@ import Telemetry
     var assignment: Assignment?
     var assignAgainAt: ContinuousClock.Instant?
     var nextTicket: UInt64 = 1
+    /// To learn where the logs begin and end.
+    var attempts = 0
     var revocation: (slots: [Int32], deadline: ContinuousClock.Instant)?
     var moveAgainAt: ContinuousClock.Instant?
     /// When to ask about partitions that others have claimed.
@@ -109,10 +111,12 @@ import Telemetry
         filling = RowBatch(limits: settings.limits)
         // Results for letters of an earlier pipeline must not be taken for this one's.
         serial = (earlier?.lastSerial ?? 0) &+ 1
+        nextTicket = (earlier?.lastTicket ?? 0) + 1
         snapshot = PersistSnapshot()
         snapshot.counters = earlier?.counters ?? PersistCounters()
         poller = Poller(source: source.readiness, control: control.descriptor)
-        unsafe taken = .allocate(capacity: Self.takeLimit)
+        // As many again for what slips through while nothing is taken.
+        unsafe taken = .allocate(capacity: Self.takeLimit * 2)
     }
 
     deinit { unsafe taken.deallocate() }
@@ -155,9 +159,11 @@ import Telemetry
         }
         notAfter(tendAt)
         if !toStore.isEmpty { notAfter(storeAt) }
-        notAfter(assignAgainAt)
-        notAfter(moveAgainAt)
-        notAfter(fencedAskAt)
+        if assignment?.claims != nil { notAfter(assignAgainAt) }
+        if assignment == nil, revocation == nil {
+            notAfter(moveAgainAt)
+            notAfter(fencedAskAt)
+        }
         notAfter(revocation?.deadline)
         notAfter(drainDeadline)
         if sealed.isEmpty, writing == nil, let fillingSince { notAfter(fillingSince + settings.batchTime) }
@@ -432,6 +438,7 @@ import Telemetry
         if control.requestedStop != .now { _ = source.commit() }
         snapshot.phase = .stopped
         snapshot.lastSerial = serial
+        snapshot.lastTicket = nextTicket
         snapshot.isJoined = false
         status.publish(snapshot)
     }

@@ -22,6 +22,8 @@ package struct PersistSnapshot: Sendable {
     package var beat = ContinuousClock.now
     /// The newest batch's number, for a pipeline that takes this one's place.
     package var lastSerial: UInt32 = 0
+    /// The newest claim's, likewise.
+    package var lastTicket: UInt64 = 0
     /// Why the consumer was of no use any more; the pipeline begins anew with another one.
     package var fatal: String?
 
@@ -85,14 +87,14 @@ package struct PersistCounters: Sendable {
         refusedByReason[PersistRefusal.allCases.firstIndex(of: reason)!] += 1
     }
 
-    mutating func note(_ report: WriteReport, records: Int, coalesced: Int, took: Duration) {
-        committed += records
+    mutating func note(_ report: WriteReport, of batch: RowBatch, took: Duration) {
+        committed += batch.recordCount
         batchesWritten += 1
         candlesInserted += report.candlesInserted
         candlesUpdated += report.candlesUpdated
         candlesUnchanged += report.candlesUnchanged
-        candlesCorrected += report.candlesCorrected
-        candlesCoalesced += coalesced
+        candlesCorrected += report.candlesCorrected + batch.correctionCount
+        candlesCoalesced += batch.coalescedCount
         tradesInserted += report.tradesInserted
         let milliseconds =
             Int(took.components.seconds) * 1000 + Int(took.components.attoseconds / 1_000_000_000_000_000)

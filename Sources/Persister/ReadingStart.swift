@@ -21,13 +21,17 @@ package struct ReadingStart: Equatable, Sendable {
     /// - A partition without a position is read from its log's start.
     /// - A log that ends before our position is another log: the topic was created anew. What it has lost already is a hole.
     /// - A log that begins at our position or behind it has lost the record to compare with, and perhaps more: a hole.
-    /// - Else the record before our position decides, see `Anchor`.
-    package init(_ claim: Claim, _ log: LogLimits) {
+    /// - Else the record before our position decides, see `Anchor`; so it does where the log can't be asked.
+    package init(_ claim: Claim, _ log: LogLimits?) {
         guard let stored = claim.position else {
-            self.init(generation: claim.generation, offset: log.start, anchor: nil, hole: nil)
+            self.init(generation: claim.generation, offset: log?.start ?? 0, anchor: nil, hole: nil)
             return
         }
         let next = stored.nextOffset
+        guard let log else {
+            self.init(generation: claim.generation, offset: next - 1, anchor: Anchor(stored), hole: nil)
+            return
+        }
         if log.end < next {
             let hole = log.start > 0 ? 0..<log.start : nil
             self.init(generation: claim.generation + 1, offset: log.start, anchor: nil, hole: hole)

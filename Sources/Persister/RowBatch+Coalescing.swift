@@ -1,9 +1,9 @@
 import MarketData
 
-// Coalescing: of all rows with one key a batch keeps the newest, and does to the table what its rows, written one by one in
-// the order of their arrival, would have done.
+// Coalescing: of all rows with one key a batch keeps the newest, and leaves in the table what its rows, written one by one
+// in the order of their arrival, would have left there, `revision` aside: what the table held is not known here.
 //
-// So `corrections` of the survivor counts the times a closed candle was replaced by a newer closed one with other values. A
+// `corrections` of the survivor counts the times a closed candle was replaced by a newer closed one with other values. A
 // row that arrives late, older than what stands there, changes nothing in a table, and here nothing either: reading records
 // a second time behind newer ones counts no correction.
 
@@ -77,6 +77,7 @@ extension RowBatch {
         row.corrections = unsafe standing.pointee.corrections
         if unsafe standing.pointee.isClosed, compareValues(row, unsafe standing.pointee) != 0 {
             row.corrections = row.corrections == .max ? .max : row.corrections + 1
+            correctionCount += 1
         }
         if row.textCount <= Int(unsafe place.pointee.textRoom) {
             let start = unsafe standing.pointee.textStart
@@ -100,10 +101,11 @@ extension RowBatch {
         return unsafe values != 0 ? values > 0 : Self.compareBytes(source(of: row), source(of: standing)) > 0
     }
 
-    /// The eight numbers by size, a missing one below any other, then the number of trades: -1, 0 or 1. Digits do not
-    /// matter: 1.0 is 1.00.
+    /// The numbers by size, a missing one below any other, in the order of the tables' columns, where the number of trades
+    /// stands before what takers bought: -1, 0 or 1. Digits do not matter: 1.0 is 1.00.
     private func compareValues(_ left: CandleRow, _ right: CandleRow) -> Int {
         for number in CandleNumber.allCases {
+            if number == .takerBuyBaseVolume, left.trades != right.trades { return left.trades < right.trades ? -1 : 1 }
             let (one, other) = unsafe (digits(number, of: left), digits(number, of: right))
             let order = unsafe Self.compareBytes(one, other)
             if order == 0 { continue }
@@ -113,7 +115,7 @@ extension RowBatch {
             let size = DecimalText.compare(first, second)
             if size != 0 { return size }
         }
-        return left.trades == right.trades ? 0 : left.trades < right.trades ? -1 : 1
+        return 0
     }
 
     /// An empty one is the smallest.

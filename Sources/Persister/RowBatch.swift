@@ -38,6 +38,8 @@ package struct RowBatchLimits: Sendable, Equatable {
     package var recordCount = 0
     /// Candles of this batch that another one of their key stands for.
     package internal(set) var coalescedCount = 0
+    /// Closed candles that were replaced by another closed one with other values within this batch.
+    package internal(set) var correctionCount = 0
     /// Finds a key's row: open addressing over at least twice as many places as rows. A place whose stamp is not this
     /// batch's is free, so that clearing costs nothing.
     let places: UnsafeMutablePointer<Place>
@@ -74,6 +76,7 @@ package struct RowBatchLimits: Sendable, Equatable {
         steps.removeAll(keepingCapacity: true)
         recordCount = 0
         coalescedCount = 0
+        correctionCount = 0
         stamp &+= 1
         if stamp == 0 {
             unsafe places.update(repeating: Place(), count: 1 << placeBits)

@@ -37,8 +37,9 @@ package protocol RecordSource: AnyObject {
 
 /// A source whose reading begins where its user says, not where the group's commits stand.
 package protocol PositionedSource: RecordSource {
-    /// The first offset of each log and the one behind its last record. Blocks for a round trip; all or none.
-    func limits(of partitions: [SourcePartition]) throws -> [LogLimits]
+    /// The first offset of each log and the one behind its last record; `nil` where that can't be told now, of a topic
+    /// without a leader for example. Blocks for a round trip.
+    func limits(of partitions: [SourcePartition]) throws -> [LogLimits?]
     /// Answers `.assigning`: takes the partitions over and reads each from the offset given. May block for some seconds.
     /// Nothing is assigned when it throws.
     func assign(_ partitions: [SourcePartition], at offsets: [Int64]) throws -> [AssignedPartition]

@@ -206,9 +206,8 @@ extension Pipeline {
             Log.warning("Partitions paused until there is room again", ["lane": lane.rawValue])
         }
         // Asked for rebalances and errors; a record that slips through waits with the others that were taken.
-        if takenNext == takenCount {
-            unsafe takenCount = source.take(into: taken, limit: 1)
-            takenNext = 0
+        if takenCount < Self.takeLimit * 2 {
+            takenCount += unsafe source.take(into: taken + takenCount, limit: 1)
             sourceIsReady = source.hasMore
         }
         self.fullSince = now - settings.pauseAfter + .milliseconds(500)

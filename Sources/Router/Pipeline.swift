@@ -101,7 +101,8 @@ import Telemetry
         snapshot.counters = earlier?.counters ?? LaneCounters()
         interlude = Interlude(limits: settings.limits)
         poller = Poller(source: source.readiness, control: control.descriptor)
-        unsafe taken = .allocate(capacity: Self.takeLimit)
+        // As many again for what slips through while there is no room.
+        unsafe taken = .allocate(capacity: Self.takeLimit * 2)
         unsafe replies = .allocate(capacity: Self.replyCapacity)
         unsafe handles = .allocate(capacity: settings.limits.messages)
     }

@@ -77,6 +77,8 @@ package struct StoredHole: Sendable, Equatable {
 /// Which dead letters; a member that is `nil` lets all through.
 package struct DeadLetterFilter: Sendable, Equatable {
     package var id: Int64?
+    /// Only those with a greater id: what a reader goes on from.
+    package var after: Int64?
     package var topic: String?
     package var reason: String?
     package var includesReplayed = false

@@ -28,6 +28,13 @@ package final class PostgresArchive: Archive {
             throw StoreError(error)
         }
         try PostgresSchema.check(fresh)
+        do {
+            // The server ends what nobody waits for any more.
+            let limit = max(1, statementDeadline.milliseconds * 9 / 10)
+            try fresh.execute("SET bytea_output = hex; SET statement_timeout = \(limit)")
+        } catch {
+            throw StoreError(error)
+        }
         connection = fresh
     }
 
@@ -153,14 +160,14 @@ package final class PostgresArchive: Archive {
 
     private static let filterText = """
         ($1::bigint IS NULL OR id = $1) AND ($2::text IS NULL OR topic = $2) AND ($3::text IS NULL OR reason = $3) \
-        AND ($4::boolean OR replayed_at IS NULL)
+        AND ($4::boolean OR replayed_at IS NULL) AND ($6::bigint IS NULL OR id > $6)
         """
 
     private static func parameters(_ filter: DeadLetterFilter) -> [Parameter] {
         [
             filter.id.map { .integer($0) } ?? .null, filter.topic.map { .text($0) } ?? .null,
             filter.reason.map { .text($0) } ?? .null, .text(filter.includesReplayed ? "t" : "f"),
-            .integer(Int64(max(0, filter.limit))),
+            .integer(Int64(max(0, filter.limit))), filter.after.map { .integer($0) } ?? .null,
         ]
     }
 

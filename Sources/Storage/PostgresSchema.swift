@@ -70,14 +70,13 @@ enum PostgresSchema {
         return found + 1 < PostgresMigrations.newest
     }
 
-    /// With TimescaleDB in the server, the candles are kept in chunks of time. Without the right to make the extension
-    /// the table stays a plain one, which holds the same rows.
+    /// Where somebody has made the extension TimescaleDB in this database, the candles are kept in chunks of time. Making it
+    /// is no business of ours: on a server that has not loaded it that ends the connection.
     private static func makeHypertable(_ connection: Connection) throws {
-        let isThere = try connection.execute("SELECT FROM pg_available_extensions WHERE name = 'timescaledb'")
+        let isThere = try connection.execute("SELECT FROM pg_extension WHERE extname = 'timescaledb'")
         guard isThere.rowCount > 0 else { return }
         try connection.execute("SAVEPOINT hypertable")
         do {
-            try connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
             try connection.execute(
                 "SELECT create_hypertable('candles', 'time', chunk_time_interval => interval '30 days')")
         } catch PostgresError.refused {

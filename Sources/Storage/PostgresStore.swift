@@ -50,8 +50,9 @@ package final class PostgresStore: Store {
                 """
                 SET statement_timeout = \(limit); SET lock_timeout = \(limit);
                 SET idle_in_transaction_session_timeout = \(min(limit, Self.standstillMilliseconds));
-                SET enable_hashjoin = off; SET enable_mergejoin = off
+                SET enable_hashjoin = off; SET enable_mergejoin = off; SET bytea_output = hex
                 """)
+            try Self.checkEncoding(of: fresh)
             try PostgresSchema.migrate(fresh)
             try fresh.execute(PostgresStatements.makeStaging)
             connection = fresh
@@ -61,6 +62,16 @@ package final class PostgresStore: Store {
             throw StoreError(error)
         } catch {
             throw .unusable(code: "postgres", sentence: "\(error)")
+        }
+    }
+
+    /// Messages are UTF-8; another encoding has no place for much of it.
+    private static func checkEncoding(of connection: Connection) throws {
+        let encoding = try connection.execute("SHOW server_encoding").text(0, 0) ?? ""
+        guard encoding == "UTF8" || encoding == "SQL_ASCII" else {
+            throw StoreError.unusable(
+                code: "encoding",
+                sentence: "the database's encoding is \(encoding), must be UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
         }
     }
 

@@ -6,6 +6,7 @@ extension SQLiteArchive {
             var options = SQLiteStore.Options()
             // A person waits; a persister's transactions take less.
             options.busyTimeout = .seconds(5)
+            options.isOpenElsewhere = true
             let fresh = SQLiteStore(path: path, group: "", options: options)
             try fresh.open()
             writer = fresh

@@ -49,16 +49,27 @@ package final class SQLiteArchive: Archive {
             taker_buy_base_asset_volume, taker_buy_quote_asset_volume, is_closed, event_time,
             (select name from sources where id = candles.source), revision
             from candles where series = (select id from series where symbol = ?1 and timeframe = ?2)
-            and time >= ?3 and time < ?4 order by time
+            and time >= ?3 and time < ?4 order by time limit \(Self.pageRows)
             """)
         statement.bind(1, series.symbol)
         statement.bind(2, series.timeframe.rawValue)
-        statement.bind(3, from)
         statement.bind(4, to)
-        while try step(statement) {
-            guard try reader(Self.candle(in: statement)) else { return statement.reset() }
-        }
+        var from = from
+        var page: [StoredCandle] = []
+        repeat {
+            page.removeAll(keepingCapacity: true)
+            statement.bind(3, from)
+            while try step(statement) { page.append(Self.candle(in: statement)) }
+            for candle in page {
+                guard try reader(candle) else { return }
+                from = candle.time + 1
+            }
+        } while page.count == Self.pageRows
     }
+
+    /// How many rows are held at once: a reader that stops for a while must not hold a snapshot, since the writer's log can't
+    /// begin anew before its end.
+    private static let pageRows = 4_096
 
     private static func candle(in row: Statement) -> StoredCandle {
         func digits(_ place: Int32) -> String? { row.isNull(place) ? nil : DecimalDouble.text(of: row.double(place)) }
@@ -127,7 +138,7 @@ package final class SQLiteArchive: Archive {
 
     private static let filterText = """
         (?1 is null or id = ?1) and (?2 is null or topic = ?2) and (?3 is null or reason = ?3)
-        and (?4 or replayed_at is null)
+        and (?4 or replayed_at is null) and (?6 is null or id > ?6)
         """
 
     private static func bind(_ filter: DeadLetterFilter, to statement: Statement) {
@@ -136,6 +147,7 @@ package final class SQLiteArchive: Archive {
         statement.bind(3, filter.reason)
         statement.bind(4, filter.includesReplayed ? 1 as Int64 : 0)
         statement.bind(5, Int64(filter.limit))
+        statement.bind(6, filter.after)
     }
 
     package func noteReplay(of id: Int64, succeeded: Bool) throws(StoreError) {

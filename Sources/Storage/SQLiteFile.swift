@@ -13,16 +13,22 @@ enum SQLiteFile {
     /// So much is looked through in well under a second at each start.
     static let fullCheckBytes = 64 << 20
 
-    /// - Parameter access: `.create` also brings the schema to what this program knows.
+    /// - Parameters:
+    ///   - access: `.create` also brings the schema to what this program knows.
+    ///   - readsHeader: must be false while this process has the file open already: closing a file ends all locks of the
+    ///     process on it, SQLite's among them (sqlite.org/howtocorrupt.html, 2.2).
     static func open(
-        _ path: String, access: Database.Access, busyTimeout: Duration
+        _ path: String, access: Database.Access, busyTimeout: Duration, readsHeader: Bool = true
     ) throws(StoreError) -> Database {
-        try checkHeader(of: path)
+        if readsHeader { try checkHeader(of: path) }
         do {
             let database = try Database(path: path, access: access, busyTimeout: busyTimeout)
             // Someone else's log stays as it is.
             database.setCheckpointOnClose(false)
+            // Of one moment: another process may be making its tables.
+            try database.execute("begin")
             let version = try checkOwner(of: database, path: path)
+            try database.execute("commit")
             if version > 0 { try checkPages(of: database, path: path) }
             database.setCheckpointOnClose(true)
             if access == .create {

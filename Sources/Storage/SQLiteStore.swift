@@ -18,6 +18,8 @@ package final class SQLiteStore: Store {
         package var cacheBytes = 16 << 20
         /// The file's most pages (4,096 bytes each); SQLite's own limit when `nil`.
         package var maximumPages: Int?
+        /// Whether this process has the file open already, and so has looked at its header.
+        package var isOpenElsewhere = false
 
         package init() {}
     }
@@ -36,7 +38,8 @@ package final class SQLiteStore: Store {
 
     package func open() throws(StoreError) {
         close()
-        let database = try SQLiteFile.open(path, access: .create, busyTimeout: options.busyTimeout)
+        let database = try SQLiteFile.open(path, access: .create, busyTimeout: options.busyTimeout,
+            readsHeader: !options.isOpenElsewhere)
         do throws(SQLiteError) {
             // 16,000 pages: with many series a page is written once for many batches (measured, twice as fast as 1,000).
             try database.execute(

@@ -83,6 +83,30 @@ struct GroupTests {
         first.close()
     }
 
+    /// The library keeps a pause when a partition is given back, and we forget it.
+    @Test func whatWasPausedWhenItWentIsReadWhenItComesBack() throws {
+        let kafka = try KafkaCluster.shared()
+        let topic = unique("paused")
+        let group = unique("g")
+        try kafka.make(topic, partitions: 2)
+        let all = Set((0..<2).map { TopicPartition(topic: topic, partition: $0) })
+        let stays = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        try turn([stays], "one owns both") { stays.owns == all }
+        stays.consumer.pause(Array(stays.owned.keys))
+        let visitor = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        try turn([stays, visitor], "they share") { stays.owns.count == 1 && visitor.owns.count == 1 }
+        visitor.close()
+        try turn([stays], "both are back") { stays.owns == all }
+        stays.consumer.resume(Array(stays.owned.keys))
+        let producer = try Producer(settings: kafka.settings)
+        for partition in 0..<2 {
+            try producer.produce(topic: topic, partition: Int32(partition), key: nil, value: Array("\(partition)".utf8))
+        }
+        _ = producer.flush(deadline: .seconds(10))
+        try turn([stays], "both are read") { Set(stays.values) == ["0", "1"] }
+        stays.close()
+    }
+
     @Test func aStaticMemberComesBackToItsPartitionsAndTheOthersKeepTheirs() throws {
         let kafka = try KafkaCluster.shared()
         let topic = unique("static")

@@ -13,6 +13,13 @@ import Testing
         #expect(start == ReadingStart(generation: 1, offset: 40, anchor: nil, hole: nil))
     }
 
+    @Test func whereTheLogCantBeAskedTheFirstRecordDecides() {
+        let start = ReadingStart(Self.claim, nil)
+        #expect(start == ReadingStart(generation: 2, offset: 9, anchor: Anchor(Self.stored), hole: nil))
+        let fresh = ReadingStart(Claim(fence: 1, generation: 1, position: nil), nil)
+        #expect(fresh == ReadingStart(generation: 1, offset: 0, anchor: nil, hole: nil))
+    }
+
     @Test(arguments: [
         // The log goes on behind our position, or ends exactly there: the record before it is compared.
         (LogLimits(start: 0, end: 25), ReadingStart(generation: 2, offset: 9, anchor: Anchor(stored), hole: nil)),

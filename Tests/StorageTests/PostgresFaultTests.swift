@@ -272,6 +272,7 @@ struct PostgresFaultTests {
     func withTimescaleTheCandlesAreAHypertable() throws {
         let server = try PostgresServer { $0.further["shared_preload_libraries"] = "timescaledb" }
         let place = try PostgresPlace(server)
+        _ = try place.rows("CREATE EXTENSION timescaledb")
         let store = place.postgresStore()
         try store.open()
         #expect(try place.rows("SELECT hypertable_name FROM timescaledb_information.hypertables") == [["candles"]])

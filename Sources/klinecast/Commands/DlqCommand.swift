@@ -53,12 +53,19 @@ struct DlqCommand: Command {
             Self.show(ShownLetter(try Self.letter(id, archive)), isJSON)
             return .done
         case .replay(let ids):
-            let letters = try ids.map { try Self.letter($0, archive) }
-            return try Self.replay(letters, settings, archive, isJSON)
+            var letters = try ids.map { try Self.letter($0, archive) }
+            return try Self.replay(settings, archive, isJSON) {
+                defer { letters = [] }
+                return letters
+            }
         case .replayAll(let filter):
-            let rows = Self.rows(filter, false)
-            let letters = try ArchiveAccess.answer { () throws(StoreError) in try archive.deadLetters(rows) }
-            return try Self.replay(letters, settings, archive, isJSON)
+            var rows = Self.rows(filter, false)
+            rows.limit = Self.pageOfLetters
+            return try Self.replay(settings, archive, isJSON) {
+                let page = try ArchiveAccess.answer { () throws(StoreError) in try archive.deadLetters(rows) }
+                rows.after = page.last?.id
+                return page
+            }
         case .purge(let ids):
             return try Self.purge(
                 ids.map(Self.row), Terminal.counted(ids.count, "letter"), settings, archive, invocation)
@@ -68,6 +75,9 @@ struct DlqCommand: Command {
         case .listKafka, .showKafka: return .done
         }
     }
+
+    /// Letters held at once; each may have megabytes.
+    private static let pageOfLetters = 200
 
     // MARK: Looking
 
@@ -126,12 +136,14 @@ struct DlqCommand: Command {
     // MARK: Changing
 
     private static func replay(
-        _ letters: [StoredDeadLetter], _ settings: Settings, _ archive: any Archive, _ isJSON: Bool
+        _ settings: Settings, _ archive: any Archive, _ isJSON: Bool, nextPage: () throws -> [StoredDeadLetter]
     ) throws -> ExitCode {
         var replay = LetterReplay(archive, settings)
-        for letter in letters {
-            let outcome = try replay.replay(letter)
-            if !isJSON { Terminal.data("\(letter.id)  \(Terminal.plain(letter.source.topic))  \(outcome)\n") }
+        while case let letters = try nextPage(), !letters.isEmpty {
+            for letter in letters {
+                let outcome = try replay.replay(letter)
+                if !isJSON { Terminal.data("\(letter.id)  \(Terminal.plain(letter.source.topic))  \(outcome)\n") }
+            }
         }
         if isJSON {
             var json = JSONWriter()

@@ -83,8 +83,10 @@ final class KafkaSource: PositionedSource {
         try consumer.assign(partitions.map(TopicPartition.init)).map(Records.AssignedPartition.init)
     }
 
-    func limits(of partitions: [SourcePartition]) throws -> [LogLimits] {
-        try consumer.limits(of: partitions.map(TopicPartition.init)).map { LogLimits(start: $0.start, end: $0.end) }
+    func limits(of partitions: [SourcePartition]) throws -> [LogLimits?] {
+        try consumer.limits(of: partitions.map(TopicPartition.init)).map { found in
+            found.map { LogLimits(start: $0.start, end: $0.end) }
+        }
     }
 
     func assign(_ partitions: [SourcePartition], at offsets: [Int64]) throws -> [Records.AssignedPartition] {

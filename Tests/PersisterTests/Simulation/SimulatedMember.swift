@@ -109,7 +109,7 @@ import TestRigs
         return event
     }
 
-    func limits(of partitions: [SourcePartition]) throws -> [LogLimits] {
+    func limits(of partitions: [SourcePartition]) throws -> [LogLimits?] {
         if isFailing { throw Unreachable() }
         return partitions.map { LogLimits(start: cluster.logs[$0]!.start, end: cluster.logs[$0]!.end) }
     }
