@@ -116,9 +116,9 @@ private struct World: ~Copyable {
     var now = ContinuousClock.now
     /// Who owns a partition by the group's word; a graceful move waits for the old owner.
     var owner: [SourcePartition: Int] = [:]
-    var leaving: [SourcePartition: Int] = [:]
+    var leaving: [SourcePartition: (from: Int, slot: Int32, to: Int)] = [:]
     /// Told late: a member that stood still and lost these.
-    var untold: [(member: Int, source: SourcePartition)] = []
+    var untold: [(member: Int, source: SourcePartition, slot: Int32)] = []
 
     init(seed: UInt64) {
         random = SeededRandom(seed: seed)
@@ -183,11 +183,11 @@ private struct World: ~Copyable {
             let slot = self.source(old).slot(of: source)
         else { return }
         if chance(2) {
-            leaving[source] = Int.random(in: 0...1, using: &random)
+            leaving[source] = (old, slot, Int.random(in: 0...1, using: &random))
             self.source(old).events.append(.revoking([slot], isLost: false))
         } else {
             // The group gives it away, and the old owner does not know.
-            untold.append((old, source))
+            untold.append((old, source, slot))
             self.source(old).answersStanding = .gone
             give(source, to: 1 - old)
         }
@@ -195,18 +195,19 @@ private struct World: ~Copyable {
 
     private mutating func finishMoves() {
         for member in 0...1 {
-            for source in self.source(member).revoked where owner[source] == member {
-                if let next = leaving.removeValue(forKey: source) { give(source, to: next) }
+            for slot in self.source(member).revoked {
+                let moved = leaving.first { $0.value.from == member && $0.value.slot == slot }
+                guard let (source, move) = moved else { continue }
+                leaving[source] = nil
+                give(source, to: move.to)
             }
             self.source(member).revoked.removeAll()
         }
     }
 
     private mutating func tell() {
-        let (member, source) = untold.removeFirst()
-        if let slot = self.source(member).slot(of: source) {
-            self.source(member).events.append(.revoking([slot], isLost: true))
-        }
+        let (member, _, slot) = untold.removeFirst()
+        source(member).events.append(.revoking([slot], isLost: true))
         if !untold.contains(where: { $0.member == member }) { self.source(member).answersStanding = .member }
     }
 

@@ -21,7 +21,7 @@ import TestRigs
     private var open: Set<OpaquePointer> = unsafe []
     var events: [SourceEvent] = []
     var mistakes: [String] = []
-    var revoked: [SourcePartition] = []
+    var revoked: [Int32] = []
     var answersStanding = SourceStanding.member
     var isFailing = false
 
@@ -37,7 +37,8 @@ import TestRigs
     var isJoined: Bool { true }
     var openHandles: Int { unsafe open.count }
     var sources: [SourcePartition] { held.values.map(\.source) }
-    func slot(of source: SourcePartition) -> Int32? { held.first { $0.value.source == source }?.key }
+    /// The newest: an older one may still wait to hear that it is lost.
+    func slot(of source: SourcePartition) -> Int32? { held.filter { $0.value.source == source }.keys.max() }
     /// Where it would read on; what the library notices when a log ends before it.
     func position(of source: SourcePartition) -> Int64? { held.values.first { $0.source == source }?.next }
     func tend() {}
@@ -146,7 +147,7 @@ import TestRigs
 
     func revoke(_ slots: [Int32], commit: Bool) {
         isUnanswered = false
-        for slot in slots { if let gone = held.removeValue(forKey: slot) { revoked.append(gone.source) } }
+        for slot in slots { if held.removeValue(forKey: slot) != nil { revoked.append(slot) } }
     }
 
     func store(_ slot: Int32, nextOffset: Int64) {
