@@ -71,7 +71,8 @@ package final class PostgresStore: Store {
         guard encoding == "UTF8" || encoding == "SQL_ASCII" else {
             throw StoreError.unusable(
                 code: "encoding",
-                sentence: "the database's encoding is \(encoding), must be UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
+                sentence: "the database's encoding is \(encoding), must be UTF8:"
+                    + " CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
         }
     }
 

@@ -38,7 +38,8 @@ package final class SQLiteStore: Store {
 
     package func open() throws(StoreError) {
         close()
-        let database = try SQLiteFile.open(path, access: .create, busyTimeout: options.busyTimeout,
+        let database = try SQLiteFile.open(
+            path, access: .create, busyTimeout: options.busyTimeout,
             readsHeader: !options.isOpenElsewhere)
         do throws(SQLiteError) {
             // 16,000 pages: with many series a page is written once for many batches (measured, twice as fast as 1,000).
