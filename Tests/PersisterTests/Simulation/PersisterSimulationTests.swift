@@ -118,6 +118,8 @@ private struct World: ~Copyable {
     var owner: [SourcePartition: Int] = [:]
     var leaving: [SourcePartition: (from: Int, slot: Int32, to: Int)] = [:]
     /// Told late: a member that stood still and lost these.
+    /// Slots that the group has taken back, by member, told or not.
+    var gone: [Set<Int32>] = [[], []]
     var untold: [(member: Int, source: SourcePartition, slot: Int32)] = []
 
     init(seed: UInt64) {
@@ -180,7 +182,7 @@ private struct World: ~Copyable {
     private mutating func moveSomething() {
         let source = partitions.randomElement(using: &random)!
         guard leaving[source] == nil, !untold.contains(where: { $0.source == source }), let old = owner[source],
-            let slot = self.source(old).slot(of: source)
+            let slot = self.source(old).slot(of: source), gone[old].insert(slot).inserted
         else { return }
         if chance(2) {
             leaving[source] = (old, slot, Int.random(in: 0...1, using: &random))
