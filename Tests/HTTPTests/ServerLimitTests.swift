@@ -65,9 +65,8 @@ import Testing
         let client = try rig.client()
         client.send("GET /health HTTP/1.1\r\nHost: a\r\n")
         let begin = ContinuousClock.now
-        try eventually("the connection is cut", within: .seconds(10)) {
-            usleep(50_000)
-            return !client.send("X: y\r\n")
+        try eventually("the connection is cut", within: .seconds(10), every: .milliseconds(50)) {
+            !client.send("X: y\r\n")
         }
         #expect(ContinuousClock.now - begin < .seconds(5))
         #expect(status(try rig.ask("GET", "/health")) == 200)
@@ -77,9 +76,8 @@ import Testing
         let rig = try ServerRig { $0.requestDeadline = .milliseconds(800) }
         let slow = try rig.client()
         slow.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
-        try eventually("the connection is cut", within: .seconds(10)) {
-            usleep(50_000)
-            return !slow.send("x")
+        try eventually("the connection is cut", within: .seconds(10), every: .milliseconds(50)) {
+            !slow.send("x")
         }
         let reader = try rig.client()
         reader.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -37,8 +37,10 @@ struct PersisterContentTests {
         #expect(feed.waitForExit() == 0, "\(feed.text)")
         let ends = try corner.places.map { try corner.offsets.limits($0).high }
         #expect(ends.reduce(0, +) == Int64(expected.count))
-        try eventually("all candles are in the table\n\(persister.process.text.suffix(2000))", within: .seconds(60)) {
-            usleep(50_000)
+        try eventually(
+            "all candles are in the table\n\(persister.process.text.suffix(2000))", within: .seconds(60),
+            every: .milliseconds(50)
+        ) {
             let positions = corner.database.positions(corner.group)
             return zip(corner.places, ends).allSatisfy { positions[$0]?.next == $1 }
         }

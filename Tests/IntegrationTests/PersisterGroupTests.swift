@@ -114,11 +114,9 @@ extension PersisterCorner {
         let market = places.filter { $0.topic.hasPrefix("market.data.") }
         let before = database.positions(group)
         do {
-            try eventually("each partition's position moves on", within: limit) {
+            try eventually("each partition's position moves on", within: limit, every: .milliseconds(50)) {
                 let now = database.positions(group)
-                if market.allSatisfy({ now[$0]?.next ?? 0 > before[$0]?.next ?? 0 }) { return true }
-                usleep(50_000)
-                return false
+                return market.allSatisfy { now[$0]?.next ?? 0 > before[$0]?.next ?? 0 }
             }
         } catch {
             let talk = persisters.map { "\((try? $0.get("/health"))?.text ?? "")\n\($0.process.text.suffix(3000))" }

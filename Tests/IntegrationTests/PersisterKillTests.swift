@@ -58,13 +58,10 @@ struct PersisterKillTests {
             if moments.next() % 4 == 0 {
                 usleep(UInt32(moments.next() % 300_000))
             } else {
-                try eventually("kill \(index): the table grows again\n\(persister.process.text.suffix(2000))") {
-                    guard corner.total() > before else {
-                        usleep(20_000)
-                        return false
-                    }
-                    return true
-                }
+                try eventually(
+                    "kill \(index): the table grows again\n\(persister.process.text.suffix(2000))",
+                    every: .milliseconds(20)
+                ) { corner.total() > before }
                 if let killed { result.recoveries.append(ContinuousClock.now - killed) }
                 usleep(UInt32(moments.next() % 1_200_000))
             }

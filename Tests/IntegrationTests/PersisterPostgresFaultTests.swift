@@ -132,9 +132,10 @@ struct PersisterPostgresFaultTests {
                 \(update(order[1])); select pg_sleep(0.03); \(update(order[2])); commit" >/dev/null 2>&1; done
                 """, corner.database.url, PersisterReader.psql,
             ])
-        try eventually("the server has ended some, and one of them was ours", within: .seconds(40)) {
-            usleep(100_000)
-            return persister.stat("database_failures") >= 1
+        try eventually(
+            "the server has ended some, and one of them was ours", within: .seconds(40), every: .milliseconds(100)
+        ) {
+            persister.stat("database_failures") >= 1
         }
         rival.signal(SIGKILL)
         rival.waitForExit()

@@ -27,9 +27,8 @@ struct PersisterSQLiteFaultTests {
         let held = corner.total()
         let sentence = try persister.waitForDatabaseReason()
         #expect(sentence.contains("lock"), "it says what is wrong: \(sentence)")
-        try eventually("the lock has lasted") {
-            usleep(100_000)
-            return ContinuousClock.now - begun > .seconds(torture > 1 ? 30 : 5)
+        try eventually("the lock has lasted", every: .milliseconds(100)) {
+            ContinuousClock.now - begun > .seconds(torture > 1 ? 30 : 5)
         }
         #expect(corner.total() == held, "nobody writes beside the lock")
         #expect(try persister.get("/health/live")?.status == 200, "a restart would not help")

@@ -28,8 +28,7 @@ struct PersisterTopicTests {
         try eventually("the topic can be created again") { (try? corner.create(place.topic)) != nil }
         let new = try corner.write(300..<300 + second.count, by: try corner.writer())
         try persister.restart()
-        try eventually("the second life is in the table") {
-            usleep(50_000)
+        try eventually("the second life is in the table", every: .milliseconds(50)) {
             let position = corner.database.positions(corner.group)[place]
             return position?.generation ?? 0 > generation && position?.next == Int64(second.count)
         }
@@ -54,8 +53,7 @@ struct PersisterTopicTests {
         try corner.delete(place.topic)
         try eventually("the topic can be created again") { (try? corner.create(place.topic)) != nil }
         let new = try corner.write(300..<360, by: try corner.writer())
-        try eventually("the second life is in the table", within: .seconds(60)) {
-            usleep(50_000)
+        try eventually("the second life is in the table", within: .seconds(60), every: .milliseconds(50)) {
             let position = corner.database.positions(corner.group)[place]
             return position?.generation ?? 0 > generation && position?.next == 60
         }
@@ -80,8 +78,7 @@ struct PersisterTopicTests {
         try eventually("the topic can be created again") { (try? corner.create("executions")) != nil }
         let new = try corner.write(100..<200, by: try corner.writer()).filter { $0.place.topic == "executions" }
         try persister.restart()
-        let kept = try eventually("both lives are in the table") {
-            usleep(50_000)
+        let kept = try eventually("both lives are in the table", every: .milliseconds(50)) {
             let kept = try corner.trades("executions")
             return kept.count >= old.count + new.count ? kept : nil
         }

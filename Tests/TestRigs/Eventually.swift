@@ -7,11 +7,12 @@ package struct NeverHappened: Error, CustomStringConvertible {
     package init(description: String) { self.description = description }
 }
 
-/// Waits until `condition` gives a value, looking every 5 ms: for the real processes of a test, whose moments nobody
+/// Waits until `condition` gives a value, looking each `pause`: for the real processes of a test, whose moments nobody
 /// else can tell. `what` completes the sentence "never happened: …".
 @discardableResult
 package func eventually<Value>(
-    _ what: String, within limit: Duration = .seconds(30), _ condition: () throws -> Value?
+    _ what: String, within limit: Duration = .seconds(30), every pause: Duration = .milliseconds(5),
+    _ condition: () throws -> Value?
 ) throws -> Value {
     let deadline = ContinuousClock.now + limit
     while true {
@@ -19,11 +20,14 @@ package func eventually<Value>(
         if ContinuousClock.now > deadline {
             throw NeverHappened(description: "never happened within \(limit): \(what)")
         }
-        usleep(5_000)
+        usleep(UInt32(pause / .microseconds(1)))
     }
 }
 
 /// The same for a plain condition.
-package func eventually(_ what: String, within limit: Duration = .seconds(30), _ condition: () throws -> Bool) throws {
-    try eventually(what, within: limit) { try condition() ? () : nil } as Void
+package func eventually(
+    _ what: String, within limit: Duration = .seconds(30), every pause: Duration = .milliseconds(5),
+    _ condition: () throws -> Bool
+) throws {
+    try eventually(what, within: limit, every: pause) { try condition() ? () : nil } as Void
 }

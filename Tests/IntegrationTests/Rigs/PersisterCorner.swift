@@ -104,15 +104,13 @@ final class PersisterCorner {
         let ends = Self.ends(of: written)
         var last: [KafkaPlace: (generation: Int64, next: Int64)] = [:]
         do {
-            try eventually("every record in the table", within: limit) {
+            // Each look is work for the database and for this machine.
+            try eventually("every record in the table", within: limit, every: .milliseconds(50)) {
                 last = database.positions(group)
                 for each in persisters where !each.process.isRunning {
                     throw NeverHappened(description: "the persister ended")
                 }
-                if ends.allSatisfy({ last[$0.key]?.next ?? -1 >= $0.value }) { return true }
-                // Each look is work for the database and for this machine.
-                usleep(50_000)
-                return false
+                return ends.allSatisfy { last[$0.key]?.next ?? -1 >= $0.value }
             }
         } catch {
             let behind = ends.filter { last[$0.key]?.next ?? -1 < $0.value }
