@@ -62,14 +62,18 @@ let package = Package(
         module("Router", ["CSimdjsonShim", "CSystemShim", "MarketData", "Records", "Telemetry"]),
         module("Persister", ["CSimdjsonShim", "CSystemShim", "CZlibShim", "MarketData", "Records", "Telemetry"]),
 
+        // Assignments in Redis, and all that changes them.
+        module("Gateway", ["Assignment", "Configuration", "HTTP", "MarketData", "Redis", "Telemetry"]),
+
         // The tables: what the persister writes and the commands read, in either database.
         module("Storage", ["Configuration", "MarketData", "Persister", "Postgres", "Records", "SQLite", "Telemetry"]),
 
         .executableTarget(
             name: "klinecast",
             dependencies: [
-                "Configuration", "HTTP", "Kafka", "MarketData", "Persister", "Records", "Redis", "Router", "Storage",
-                "Telemetry", "CSystemShim",
+                "Assignment", "Configuration", "Gateway", "HTTP", "Kafka", "MarketData", "Persister", "Records",
+                "Redis",
+                "Router", "Storage", "Telemetry", "CSystemShim",
             ],
             swiftSettings: strict),
 
@@ -102,6 +106,7 @@ let package = Package(
         tests(
             "StorageTests", ["Storage", "Persister", "MarketData", "Records", "Configuration", "SQLite", "Postgres"]),
         tests("CommandTests", ["Records", "klinecast"]),
+        tests("GatewayTests", ["Assignment", "Configuration", "Gateway", "HTTP", "MarketData", "Redis", "Telemetry"]),
         tests("PackagingTests", []),
         tests("IntegrationTests", ["Kafka", "Redis", "MarketData", "Records", "Storage", "klinecast"]),
     ],
