@@ -305,17 +305,18 @@ def postgres(bench):
 
 
 def isolation(bench):
-    """Live traffic through the router while its own persister can't write, beside a router without one."""
+    """Live traffic through the router while its own persister can't write, beside one that can and a router without."""
     o = bench.options
     if o.without_klinecast:
         bench.say("isolation: needs klinecast, left out")
         return
     alone = Klinecast(o.klinecast, "PERSIST=off", {})
+    well = Klinecast(o.klinecast, "PERSIST=on", {"PERSIST": "on"})
     held = Klinecast(o.klinecast, "PERSIST=on, its database locked", {"PERSIST": "on"})
     kafka = bench.new_kafka()
     kafka.tool("create", "--topics", LIVE_TOPICS)
     during = {held: functools.partial(persister.locked_database, topics=LIVE_TOPICS, limit=o.time_limit)}
-    results = {alone: [], held: []}
+    results = {alone: [], well: [], held: []}
     for turn in range(o.rounds + 1):
         for contender in in_turn(results, turn) if turn else [alone]:  # round 0 warms the broker
             result = measurements.latency(
@@ -326,11 +327,12 @@ def isolation(bench):
             if turn:
                 results[contender].append(result)
     traffic = f"{o.rate:,} msg/s over {LIVE_TOPICS} topics"
-    for share, goal in (("p50", None), ("p99", 1.5)):
-        bench.rows.append(report.compared(
-            f"produce → subscriber latency, {traffic}, the persister's database locked, {share}",
-            [getattr(each, share) for each in results[alone]], [getattr(each, share) for each in results[held]],
-            report.milliseconds, at_most=goal, yardstick_name="PERSIST=off"))
+    for yardstick, goal in ((well, 1.5), (alone, None)):
+        for share in ("p50", "p99"):
+            bench.rows.append(report.compared(
+                f"produce → subscriber latency, {traffic}, the persister's database locked, {share}",
+                [getattr(each, share) for each in results[yardstick]], [getattr(each, share) for each in results[held]],
+                report.milliseconds, at_most=goal if share == "p99" else None, yardstick_name=yardstick.name))
     bench.rows.append(report.limited(
         "– the most ever resident in those runs", [each.peak_megabytes for each in results[alone]],
         [each.peak_megabytes for each in results[held]], report.megabytes, yardstick_name="PERSIST=off"))
