@@ -1,4 +1,3 @@
-import Glibc
 import MarketData
 import Records
 import Telemetry
@@ -207,11 +206,4 @@ extension PersistPipeline {
         source.resume(partitions.compactMap { $0 }.filter { $0.state != .fenced }.map(\.slot))
         sourceIsReady = true
     }
-}
-
-/// Milliseconds since 1970 by the wall clock.
-func unixMilliseconds() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }

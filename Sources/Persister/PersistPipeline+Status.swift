@@ -1,4 +1,5 @@
 import Records
+import Telemetry
 
 /// What the persister tells the rest of the process.
 extension PersistPipeline {
@@ -24,7 +25,7 @@ extension PersistPipeline {
         // Once a second: the library looks for a topic among all of them, name by name.
         if describeAt.map({ now >= $0 }) ?? true {
             describeAt = now + .seconds(1)
-            let wall = unixMilliseconds()
+            let wall = Timestamp.now()
             snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
         }
         snapshot.fencedPartitions = partitions.count { $0?.state == .fenced }

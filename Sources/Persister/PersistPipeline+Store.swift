@@ -184,6 +184,6 @@ extension PersistPipeline {
         // Asked again when the answer is there.
         removeAt = now + .seconds(3_600)
         let milliseconds = retention.components.seconds * 1_000
-        store.submit(.remove(before: unixMilliseconds() - milliseconds, limit: Self.removeLimit))
+        store.submit(.remove(before: Timestamp.now() - milliseconds, limit: Self.removeLimit))
     }
 }

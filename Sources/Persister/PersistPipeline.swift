@@ -1,4 +1,3 @@
-import Glibc
 import MarketData
 package import Records
 import Telemetry

@@ -225,7 +225,7 @@ extension Pipeline {
     /// Frees the oldest batches that have all their answers, and notes what they moved.
     mutating func completeOldest(_ now: ContinuousClock.Instant) {
         guard window.oldestIsDone else { return }
-        wallMilliseconds = unixMilliseconds()
+        wallMilliseconds = Timestamp.now()
         hasNews = true
         while window.oldestIsDone {
             let batch = unsafe window.oldest

@@ -1,4 +1,5 @@
 import Records
+import Telemetry
 
 /// What the lane tells the rest of the process.
 extension Pipeline {
@@ -25,7 +26,7 @@ extension Pipeline {
     }
 
     private mutating func describePartitions() {
-        let wall = unixMilliseconds()
+        let wall = Timestamp.now()
         snapshot.partitions.removeAll(keepingCapacity: true)
         for slot in partitions.owned {
             guard let partition = unsafe partitions[slot] else { continue }

@@ -1,4 +1,3 @@
-import Glibc
 import MarketData
 package import Records
 import Telemetry
@@ -185,7 +184,7 @@ import Telemetry
     /// handing it out and for encoding it.
     private mutating func take() {
         guard canTake, sourceIsReady || takenNext < takenCount else { return }
-        wallMilliseconds = unixMilliseconds()
+        wallMilliseconds = Timestamp.now()
         encoder.begin(at: wallMilliseconds)
         let batch = unsafe window.free
         let limits = settings.limits
@@ -325,11 +324,4 @@ import Telemetry
         unsafe source.release(&handle, count: 1)
         snapshot.counters.returned += 1
     }
-}
-
-/// Milliseconds since 1970 by the wall clock.
-func unixMilliseconds() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }
