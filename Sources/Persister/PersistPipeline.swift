@@ -152,24 +152,19 @@ import Telemetry
     /// 0 while there is work, else the time to the next deadline; at most a second.
     private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
         if canTake, sourceIsReady || takenNext < takenCount { return 0 }
-        var next = now + .seconds(1)
-        func notAfter(_ moment: ContinuousClock.Instant?) {
-            if let moment, moment < next { next = moment }
-        }
-        notAfter(tendAt)
-        if !toStore.isEmpty { notAfter(storeAt) }
-        if assignment?.claims != nil { notAfter(assignAgainAt) }
+        var next = NextTurn(after: now)
+        next.notAfter(tendAt)
+        if !toStore.isEmpty { next.notAfter(storeAt) }
+        if assignment?.claims != nil { next.notAfter(assignAgainAt) }
         if assignment == nil, revocation == nil {
-            notAfter(moveAgainAt)
-            notAfter(fencedAskAt)
+            next.notAfter(moveAgainAt)
+            next.notAfter(fencedAskAt)
         }
-        notAfter(revocation?.deadline)
-        notAfter(drainDeadline)
-        if sealed.isEmpty, writing == nil, let fillingSince { notAfter(fillingSince + settings.batchTime) }
-        if let fullSince { notAfter(fullSince + settings.pauseAfter) }
-        let (seconds, attoseconds) = (next - now).components
-        // Rounded up, or the last millisecond before a deadline would be spent spinning.
-        return Int32(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+        next.notAfter(revocation?.deadline)
+        next.notAfter(drainDeadline)
+        if sealed.isEmpty, writing == nil, let fillingSince { next.notAfter(fillingSince + settings.batchTime) }
+        if let fullSince { next.notAfter(fullSince + settings.pauseAfter) }
+        return next.milliseconds
     }
 
     // MARK: Filling

@@ -149,24 +149,19 @@ import Telemetry
     /// 0 while there is work, else the time to the next deadline; at most a second, for the lane's heartbeat.
     private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
         if canTake, sourceIsReady || takenNext < takenCount { return 0 }
-        var next = now + .seconds(1)
-        func notAfter(_ moment: ContinuousClock.Instant?) {
-            if let moment, moment < next { next = moment }
-        }
-        notAfter(sink.nextDeadline)
-        notAfter(tendAt)
-        notAfter(assignAgainAt)
-        notAfter(askAgainAt)
-        notAfter(revocation?.deadline)
-        notAfter(storeAt)
-        notAfter(sendAgainAt)
-        notAfter(restoreAt)
-        notAfter(drainDeadline)
-        if let fullSince { notAfter(fullSince + settings.pauseAfter) }
-        if hasNews { notAfter(publishAt) }
-        let (seconds, attoseconds) = (next - now).components
-        // Rounded up, or the last millisecond before a deadline would be spent spinning.
-        return Int32(clamping: max(0, seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000))
+        var next = NextTurn(after: now)
+        next.notAfter(sink.nextDeadline)
+        next.notAfter(tendAt)
+        next.notAfter(assignAgainAt)
+        next.notAfter(askAgainAt)
+        next.notAfter(revocation?.deadline)
+        next.notAfter(storeAt)
+        next.notAfter(sendAgainAt)
+        next.notAfter(restoreAt)
+        next.notAfter(drainDeadline)
+        if let fullSince { next.notAfter(fullSince + settings.pauseAfter) }
+        if hasNews { next.notAfter(publishAt) }
+        return next.milliseconds
     }
 
     // MARK: Taking
