@@ -66,8 +66,8 @@ extension PersistPipeline {
             assignAgainAt = nil
             attempts = 0
             for (index, partition) in assigned.enumerated() { add(partition, claims[index], starts[index]) }
-            if isPaused { source.pause(assigned.map(\.slot)) }
-            sourceIsReady = true
+            if intake.isPaused { source.pause(assigned.map(\.slot)) }
+            intake.sourceIsReady = true
             Log.info(
                 "Partitions assigned", ["lane": "persist", "kafka.partitions": String(assigned.count)], per: "persist")
         } catch {
@@ -113,7 +113,7 @@ extension PersistPipeline {
     private mutating func giveBack(_ slots: [Int32], commit: Bool) {
         storeNow()
         let gone = Set(slots)
-        returnTaken { gone.contains($0) }
+        intake.giveBack(to: source) { gone.contains($0) }
         let waiting = filling.steps + sealed.flatMap(\.batch.steps)
         let isInBatch = waiting.contains { step in held(step.source).map { gone.contains($0.slot) } ?? true }
         for slot in gone where Int(slot) < partitions.count {
@@ -126,21 +126,6 @@ extension PersistPipeline {
             "Partitions given back",
             ["lane": "persist", "kafka.partitions": String(slots.count), "kafka.lost": String(!commit)],
             per: "persist")
-    }
-
-    /// Keeps the records of the others that were taken but not looked at.
-    private mutating func returnTaken(where isReturned: (Int32) -> Bool) {
-        var kept = takenNext
-        for index in takenNext..<takenCount {
-            let record = unsafe taken[index]
-            if unsafe isReturned(record.slot) {
-                unsafe giveBack(record)
-            } else {
-                unsafe taken[kept] = unsafe record
-                kept += 1
-            }
-        }
-        takenCount = kept
     }
 
     // MARK: Moving
@@ -159,15 +144,15 @@ extension PersistPipeline {
         guard !moving.isEmpty else { return }
         do {
             let slots = Set(moving.map(\.slot))
-            returnTaken { slots.contains($0) }
+            intake.giveBack(to: source) { slots.contains($0) }
             let offsets = moving.map { $0.placeToReadFrom() }
             try source.move(moving.map(\.slot), to: offsets)
             for partition in moving {
                 partition.state = .reading
                 partition.moveTo = nil
             }
-            if isPaused { source.pause(moving.map(\.slot)) }
-            sourceIsReady = true
+            if intake.isPaused { source.pause(moving.map(\.slot)) }
+            intake.sourceIsReady = true
         } catch {
             self.moveAgainAt = now + .milliseconds(500)
             status.note("move", String(describing: error))
@@ -176,34 +161,15 @@ extension PersistPipeline {
 
     // MARK: Pauses
 
-    /// Without room nothing is taken, and a consumer that is not asked leaves its group after `max.poll.interval.ms`. A
-    /// short stall passes by itself; in a long one the partitions are paused, which throws the fetched records away, and
-    /// the consumer is asked again.
     mutating func relieve(_ now: ContinuousClock.Instant) {
-        let isFull = !canTake && drainDeadline == nil
-        if !isFull {
-            fullSince = nil
-            if isPaused, takenNext == takenCount { resumeAll() }
-            return
-        }
-        fullSince = fullSince ?? now
-        guard let fullSince, now >= fullSince + settings.pauseAfter else { return }
-        if !isPaused {
-            isPaused = true
+        switch intake.relief(isFull: !canTake && drainDeadline == nil, now) {
+        case nil: break
+        case .resume: source.resume(partitions.compactMap { $0 }.filter { $0.state != .fenced }.map(\.slot))
+        case .pause:
             source.pause(partitions.compactMap { $0?.slot })
             Log.warning("Partitions paused until there is room again", ["lane": "persist"])
+            fallthrough
+        case .ask: intake.ask(source)
         }
-        // Asked for rebalances and errors; a record that slips through waits with the others that were taken.
-        if takenCount < Self.takeLimit * 2 {
-            takenCount += unsafe source.take(into: taken + takenCount, limit: 1)
-            sourceIsReady = source.hasMore
-        }
-        self.fullSince = now - settings.pauseAfter + .milliseconds(500)
-    }
-
-    private mutating func resumeAll() {
-        isPaused = false
-        source.resume(partitions.compactMap { $0 }.filter { $0.state != .fenced }.map(\.slot))
-        sourceIsReady = true
     }
 }

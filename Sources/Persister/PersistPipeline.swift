@@ -48,12 +48,8 @@ import Telemetry
     /// Dead letters of the batch being filled that Kafka has not acknowledged yet.
     var unwritten: Set<DeadLetterTicket.Place> = []
 
-    /// Records taken and not yet looked at: `taken[takenNext..<takenCount]`.
-    let taken: UnsafeMutablePointer<Record>
-    static var takeLimit: Int { 64 }
-    var takenNext = 0
-    var takenCount = 0
-    var sourceIsReady = true
+    /// Records taken and not yet looked at.
+    var intake: Intake
     /// The run of records of one partition that is being looked at: the last one's checksum goes into its step.
     var lastOfRun: (step: Int32, record: Int)?
 
@@ -71,8 +67,6 @@ import Telemetry
     var toStore: [PersistPartition] = []
     var storeAt: ContinuousClock.Instant?
     var reclaim: (ticket: UInt64, slots: [Int32])?
-    var fullSince: ContinuousClock.Instant?
-    var isPaused = false
     var drainDeadline: ContinuousClock.Instant?
     var isFinished = false
     var committedBefore = 0
@@ -114,11 +108,8 @@ import Telemetry
         snapshot = PersistSnapshot()
         snapshot.counters = earlier?.counters ?? PersistCounters()
         poller = Poller(source: source.readiness, control: control.descriptor)
-        // As many again for what slips through while nothing is taken.
-        unsafe taken = .allocate(capacity: Self.takeLimit * 2)
+        intake = Intake(pauseAfter: settings.pauseAfter)
     }
-
-    deinit { unsafe taken.deallocate() }
 
     /// Runs until a stop is requested and done, or the source fails for good. The caller closes the source then, on this
     /// thread, and stops the store.
@@ -136,7 +127,7 @@ import Telemetry
     package mutating func turn(now: ContinuousClock.Instant) { step(.everything, now: now) }
 
     private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
-        if ready.contains(.source) { sourceIsReady = true }
+        if ready.contains(.source) { intake.sourceIsReady = true }
         if ready.contains(.control) { takeResults() }
         followStore(now)
         followSource(now)
@@ -151,7 +142,7 @@ import Telemetry
 
     /// 0 while there is work, else the time to the next deadline; at most a second.
     private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
-        if canTake, sourceIsReady || takenNext < takenCount { return 0 }
+        if canTake, intake.hasMore { return 0 }
         var next = NextTurn(after: now)
         next.notAfter(tendAt)
         if !toStore.isEmpty { next.notAfter(storeAt) }
@@ -163,7 +154,7 @@ import Telemetry
         next.notAfter(revocation?.deadline)
         next.notAfter(drainDeadline)
         if sealed.isEmpty, writing == nil, let fillingSince { next.notAfter(fillingSince + settings.batchTime) }
-        if let fullSince { next.notAfter(fullSince + settings.pauseAfter) }
+        next.notAfter(intake.deadline)
         return next.milliseconds
     }
 
@@ -186,35 +177,15 @@ import Telemetry
     /// Takes what there is into the batch, a few records at a time, until it is full; answers and events are looked at
     /// before the next one.
     private mutating func fill(_ now: ContinuousClock.Instant) {
-        while canTake {
-            if takenNext == takenCount {
-                guard sourceIsReady else { break }
-                unsafe takenCount = source.take(into: taken, limit: Self.takeLimit)
-                takenNext = 0
-                sourceIsReady = source.hasMore
-                if takenCount == 0 { break }
-            }
-            while takenNext < takenCount, canTake {
-                guard unsafe accept(taken[takenNext], at: takenNext) else { break }
-                takenNext += 1
+        while canTake, intake.fill(from: source) {
+            while intake.next < intake.count, canTake {
+                guard unsafe accept(intake[intake.next], at: intake.next) else { break }
+                intake.next += 1
             }
             endRun()
-            releaseLooked()
+            intake.releaseLooked(to: source)
         }
         if filling.recordCount > 0, fillingSince == nil { fillingSince = now }
-    }
-
-    /// Gives the memory of what was looked at back, and moves the rest to the front.
-    private mutating func releaseLooked() {
-        for index in 0..<takenNext { unsafe giveBack(taken[index]) }
-        for index in takenNext..<takenCount { unsafe taken[index - takenNext] = taken[index] }
-        takenCount -= takenNext
-        takenNext = 0
-    }
-
-    func giveBack(_ record: Record) {
-        guard var handle = unsafe record.handle else { return }
-        unsafe source.release(&handle, count: 1)
     }
 
     /// Looks at one record; false when the batch must be written before it can be taken.
@@ -281,7 +252,7 @@ import Telemetry
     /// Moves the partition's step behind the run's last record. The checksum tells the log again after a restart.
     private mutating func endRun() {
         guard let last = lastOfRun else { return }
-        let record = unsafe taken[last.record]
+        let record = unsafe intake[last.record]
         filling.steps[Int(last.step)].nextOffset = unsafe record.offset + 1
         filling.steps[Int(last.step)].lastTimestamp = unsafe record.timestamp
         filling.steps[Int(last.step)].lastCRC32 = unsafe Checksum.crc32(record.value)
@@ -425,9 +396,7 @@ import Telemetry
     }
 
     private mutating func leave() {
-        for index in takenNext..<takenCount { unsafe giveBack(taken[index]) }
-        takenCount = 0
-        takenNext = 0
+        intake.giveBack(to: source) { _ in true }
         storeNow()
         if control.requestedStop != .now { _ = source.commit() }
         snapshot.phase = .stopped

@@ -65,7 +65,7 @@ extension Pipeline {
         unsafe wantStore(ticket.slot, partition, now)
         if unsafe partition.pointee.isWaiting, unsafe partition.pointee.progress.unwritten.isEmpty {
             unsafe partition.pointee.isWaiting = false
-            if !isPaused { source.resume([ticket.slot]) }
+            if !intake.isPaused { source.resume([ticket.slot]) }
         }
     }
 
@@ -77,6 +77,6 @@ extension Pipeline {
         snapshot.deadLetterFailure = sentence
         guard unsafe !partition.pointee.isWaiting else { return }
         unsafe partition.pointee.isWaiting = true
-        if !isPaused { source.pause([ticket.slot]) }
+        if !intake.isPaused { source.pause([ticket.slot]) }
     }
 }

@@ -75,8 +75,8 @@ extension Pipeline {
             toAssign = nil
             assignAgainAt = nil
             for partition in assigned { add(partition) }
-            if isPaused { source.pause(assigned.map(\.slot)) }
-            sourceIsReady = true
+            if intake.isPaused { source.pause(assigned.map(\.slot)) }
+            intake.sourceIsReady = true
             Log.info(
                 "Partitions assigned", ["lane": lane.rawValue, "kafka.partitions": String(assigned.count)],
                 per: lane.rawValue)
@@ -183,39 +183,21 @@ extension Pipeline {
 
     // MARK: Pauses
 
-    /// Without room nothing is taken, and a consumer that is not asked leaves its group after `max.poll.interval.ms`. A
-    /// short stall passes by itself; in a long one the partitions are paused, which throws the fetched records away, and
-    /// the consumer is asked again.
     mutating func relieve(_ now: ContinuousClock.Instant) {
         if let restoreAt, now >= restoreAt {
             self.restoreAt = nil
             snapshot.isLastDeferred = false
             restoreLast()
         }
-        let isFull = !canTake && drainDeadline == nil
-        if !isFull {
-            fullSince = nil
-            if isPaused, takenNext == takenCount { resumeAll() }
-            return
-        }
-        fullSince = fullSince ?? now
-        guard let fullSince, now >= fullSince + settings.pauseAfter else { return }
-        if !isPaused {
-            isPaused = true
+        switch intake.relief(isFull: !canTake && drainDeadline == nil, now) {
+        case nil: break
+        case .resume:
+            source.resume(partitions.owned.filter { slot in unsafe partitions[slot]?.pointee.isWaiting == false })
+        case .pause:
             source.pause(Array(partitions.owned))
             Log.warning("Partitions paused until there is room again", ["lane": lane.rawValue])
+            fallthrough
+        case .ask: intake.ask(source)
         }
-        // Asked for rebalances and errors; a record that slips through waits with the others that were taken.
-        if takenCount < Self.takeLimit * 2 {
-            takenCount += unsafe source.take(into: taken + takenCount, limit: 1)
-            sourceIsReady = source.hasMore
-        }
-        self.fullSince = now - settings.pauseAfter + .milliseconds(500)
-    }
-
-    private mutating func resumeAll() {
-        isPaused = false
-        source.resume(partitions.owned.filter { slot in unsafe partitions[slot]?.pointee.isWaiting == false })
-        sourceIsReady = true
     }
 }

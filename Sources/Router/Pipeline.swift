@@ -30,13 +30,8 @@ import Telemetry
     var poller: Poller
     var snapshot = LaneSnapshot()
 
-    /// Records taken and not yet encoded: `taken[takenNext..<takenCount]`.
-    let taken: UnsafeMutablePointer<Record>
-    static var takeLimit: Int { 64 }
-    var takenNext = 0
-    var takenCount = 0
-    /// The source has something, or may have.
-    var sourceIsReady = true
+    /// Records taken and not yet encoded.
+    var intake: Intake
     /// What the group gave us and a failure kept us from taking over; tried again at `assignAgainAt`.
     var toAssign: [SourcePartition]?
     var assignAgainAt: ContinuousClock.Instant?
@@ -50,9 +45,6 @@ import Telemetry
     /// Slots whose stored offset has moved.
     var toStore: [Int32] = []
     var storeAt: ContinuousClock.Instant?
-    /// Since when there is no room for what was taken; `nil` while there is.
-    var fullSince: ContinuousClock.Instant?
-    var isPaused = false
 
     var sinkGeneration: UInt64 = 0
     var serverRun = ""
@@ -100,14 +92,12 @@ import Telemetry
         snapshot.counters = earlier?.counters ?? LaneCounters()
         interlude = Interlude(limits: settings.limits)
         poller = Poller(source: source.readiness, control: control.descriptor)
-        // As many again for what slips through while there is no room.
-        unsafe taken = .allocate(capacity: Self.takeLimit * 2)
+        intake = Intake(pauseAfter: settings.pauseAfter)
         unsafe replies = .allocate(capacity: Self.replyCapacity)
         unsafe handles = .allocate(capacity: settings.limits.messages)
     }
 
     deinit {
-        unsafe taken.deallocate()
         unsafe replies.deallocate()
         unsafe handles.deallocate()
     }
@@ -128,7 +118,7 @@ import Telemetry
 
     /// One turn of the loop; `ready` is what woke it.
     private mutating func step(_ ready: Poller.Ready, now: ContinuousClock.Instant) {
-        if ready.contains(.source) { sourceIsReady = true }
+        if ready.contains(.source) { intake.sourceIsReady = true }
         if ready.contains(.control) { takeResults(now) }
         if let lastTurn, now - lastTurn > settings.standstillLimit { isDoubtful = true }
         lastTurn = now
@@ -148,7 +138,7 @@ import Telemetry
 
     /// 0 while there is work, else the time to the next deadline; at most a second, for the lane's heartbeat.
     private func waitingTime(_ now: ContinuousClock.Instant) -> Int32 {
-        if canTake, sourceIsReady || takenNext < takenCount { return 0 }
+        if canTake, intake.hasMore { return 0 }
         var next = NextTurn(after: now)
         next.notAfter(sink.nextDeadline)
         next.notAfter(tendAt)
@@ -159,7 +149,7 @@ import Telemetry
         next.notAfter(sendAgainAt)
         next.notAfter(restoreAt)
         next.notAfter(drainDeadline)
-        if let fullSince { next.notAfter(fullSince + settings.pauseAfter) }
+        next.notAfter(intake.deadline)
         if hasNews { next.notAfter(publishAt) }
         return next.milliseconds
     }
@@ -174,25 +164,17 @@ import Telemetry
     }
 
     /// Takes and encodes one batch at most: it goes out, and events are looked at, before the next is taken.
-    ///
-    /// Records are taken a few at a time: what the library's thread wrote is read while it is in the nearest cache, for
-    /// handing it out and for encoding it.
     private mutating func take() {
-        guard canTake, sourceIsReady || takenNext < takenCount else { return }
+        guard canTake, intake.hasMore else { return }
         wallMilliseconds = Timestamp.now()
         encoder.begin(at: wallMilliseconds)
         let batch = unsafe window.free
         let limits = settings.limits
-        while unsafe batch.pointee.entryCount < limits.messages, unsafe batch.pointee.bodyCount < limits.bytes {
-            if takenNext == takenCount {
-                guard sourceIsReady else { break }
-                unsafe takenCount = source.take(into: taken, limit: Self.takeLimit)
-                takenNext = 0
-                sourceIsReady = source.hasMore
-                if takenCount == 0 { break }
-            }
-            unsafe add(taken[takenNext], to: batch)
-            takenNext += 1
+        while unsafe batch.pointee.entryCount < limits.messages, unsafe batch.pointee.bodyCount < limits.bytes,
+            intake.fill(from: source)
+        {
+            unsafe add(intake[intake.next], to: batch)
+            intake.next += 1
         }
         guard unsafe batch.pointee.entryCount > 0 else { return }
         unsafe encoder.seal(&batch.pointee)
@@ -205,7 +187,7 @@ import Telemetry
 
     private mutating func add(_ record: Record, to batch: UnsafeMutablePointer<Batch>) {
         guard let partition = unsafe partitions[record.slot], unsafe !partition.pointee.isRevoking else {
-            unsafe giveBack(record)
+            if unsafe source.release(record) { snapshot.counters.returned += 1 }
             return
         }
         if unsafe record.kind == .endOfPartition {
@@ -299,24 +281,8 @@ import Telemetry
         status.publish(snapshot)
     }
 
-    /// Gives records back that were taken and not encoded; whoever owns their partition next reads them again.
+    /// Gives records back that were taken and not encoded.
     mutating func returnTaken(where isReturned: (Int32) -> Bool) {
-        var kept = takenNext
-        for index in takenNext..<takenCount {
-            let record = unsafe taken[index]
-            if unsafe isReturned(record.slot) {
-                unsafe giveBack(record)
-            } else {
-                unsafe taken[kept] = unsafe record
-                kept += 1
-            }
-        }
-        takenCount = kept
-    }
-
-    private mutating func giveBack(_ record: Record) {
-        guard var handle = unsafe record.handle else { return }
-        unsafe source.release(&handle, count: 1)
-        snapshot.counters.returned += 1
+        snapshot.counters.returned += intake.giveBack(to: source, where: isReturned)
     }
 }
