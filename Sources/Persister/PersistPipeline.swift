@@ -29,11 +29,11 @@ import Telemetry
     var partitions: [PersistPartition?] = []
     var slots: [SourcePartition: Int32] = [:]
     var poller: Poller
-    var snapshot: PersistSnapshot
+    var snapshot = PersistSnapshot()
 
     /// Being filled; its dead letters carry `serial`.
     var filling: RowBatch
-    var serial: UInt32 = 1
+    var serial: UInt32
     var fillingSince: ContinuousClock.Instant?
     /// Full: each waits for the acknowledgement of its dead letters, then for the store, while the next is being filled. They
     /// are written in this order.
@@ -56,7 +56,7 @@ import Telemetry
     /// What the group gave us: first claimed in the database, then taken over.
     var assignment: Assignment?
     var assignAgainAt: ContinuousClock.Instant?
-    var nextTicket: UInt64 = 1
+    var nextTicket: UInt64
     /// To learn where the logs begin and end.
     var attempts = 0
     var revocation: (slots: [Int32], deadline: ContinuousClock.Instant)?
@@ -88,10 +88,10 @@ import Telemetry
         var claims: [Claim]?
     }
 
-    /// - Parameter earlier: what the pipeline before this one said last; counts go on from there.
+    /// - Parameter status: what the pipeline before this one said there last, if there was one, is gone on from.
     package init(
         settings: PersistSettings, source: Source, store: Queue, deadLetters: any DeadLetterSink,
-        control: PipelineControl, status: PersistStatus, after earlier: PersistSnapshot? = nil
+        control: PipelineControl, status: PersistStatus
     ) {
         self.settings = settings
         self.source = source
@@ -102,11 +102,11 @@ import Telemetry
         candles = CandleDecoder(messageLimit: settings.messageBytes)
         trades = TradeDecoder(messageLimit: settings.messageBytes)
         filling = RowBatch(limits: settings.limits)
-        // Results for letters of an earlier pipeline must not be taken for this one's.
-        serial = (earlier?.lastSerial ?? 0) &+ 1
-        nextTicket = (earlier?.lastTicket ?? 0) + 1
-        snapshot = PersistSnapshot()
-        snapshot.counters = earlier?.counters ?? PersistCounters()
+        // Results for letters of an earlier pipeline, and answers to its claims, must not be taken for this one's.
+        let earlier = status.snapshot
+        serial = earlier.lastSerial &+ 1
+        nextTicket = earlier.lastTicket + 1
+        snapshot.counters = earlier.counters
         poller = Poller(source: source.readiness, control: control.descriptor)
         intake = Intake(pauseAfter: settings.pauseAfter)
     }

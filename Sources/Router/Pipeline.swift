@@ -71,10 +71,10 @@ import Telemetry
     /// The wall clock less the monotonic one is read once a batch: `received_at` is the time of taking.
     var wallMilliseconds: Int64 = 0
 
-    /// - Parameter earlier: what the lane's pipeline before this one said last; counts go on from there.
+    /// - Parameter status: what the lane's pipeline before this one said there last, if there was one, is gone on from.
     package init(
         lane: Lane, settings: PipelineSettings, source: Source, sink: Sink, deadLetters: any DeadLetterSink,
-        control: PipelineControl, status: LaneStatus, after earlier: LaneSnapshot? = nil
+        control: PipelineControl, status: LaneStatus
     ) {
         self.lane = lane
         self.settings = settings
@@ -88,8 +88,9 @@ import Telemetry
             channels: ChannelTable(
                 prefix: settings.routes.prefix, sharded: settings.sharded, keptLimit: settings.lastCacheBytes))
         window = Window(limits: settings.limits)
-        partitions = PartitionTable(after: earlier?.lastEpoch ?? 0)
-        snapshot.counters = earlier?.counters ?? LaneCounters()
+        let earlier = status.snapshot
+        partitions = PartitionTable(after: earlier.lastEpoch)
+        snapshot.counters = earlier.counters
         interlude = Interlude(limits: settings.limits)
         poller = Poller(source: source.readiness, control: control.descriptor)
         intake = Intake(pauseAfter: settings.pauseAfter)

@@ -1,6 +1,4 @@
-import CSystemShim
 import Configuration
-import Foundation
 import HTTP
 import Kafka
 import Records
@@ -10,7 +8,7 @@ import Telemetry
 
 /// The router's parts, wired: two lanes on threads of their own, the dead letters, and HTTP.
 final class RouterService: Sendable {
-    private let lanes: [LaneThread]
+    private let lanes: [PipelineThread]
     /// `nil` with PERSIST=off.
     private let persister: PersisterThread?
     private let deadLetters: DeadLetterWriter
@@ -43,19 +41,14 @@ final class RouterService: Sendable {
             hosts: .standard(listeningOn: listen.host, allowed: settings.http.allowedHosts), metrics: metrics,
             limits: limits)
         address = server.address
-        var lanes: [LaneThread] = []
-        for status in statuses {
-            let redis = Redis.RedisSettings(settings.redis, clientName: "klinecast-\(status.lane.rawValue)")
+        lanes = statuses.map { [deadLetters, identity] status in
             let consumer = LaneConsumer(
                 settings: kafka, group: Self.group(settings, status.lane), instance: identity.identifier,
-                subscription: pipeline.routes.subscription(status.lane),
-                start: settings.router.start,
+                subscription: pipeline.routes.subscription(status.lane), start: settings.router.start,
                 sessionTimeout: settings.kafka.sessionTimeout)
-            lanes.append(
-                LaneThread(
-                    status: status, settings: pipeline, consumer: consumer, redis: redis, deadLetters: deadLetters))
+            let redis = Redis.RedisSettings(settings.redis, clientName: "klinecast-\(status.lane.rawValue)")
+            return Self.lane(status, pipeline, consumer, redis, deadLetters)
         }
-        self.lanes = lanes
         do {
             for lane in lanes { try lane.start() }
             // Subscribers come first: a database that is of no use is told in /health, and tried again.
@@ -64,6 +57,24 @@ final class RouterService: Sendable {
             stop(.now)
             server.stop()
             throw error
+        }
+    }
+
+    private static func lane(
+        _ status: LaneStatus, _ settings: PipelineSettings, _ consumer: LaneConsumer, _ redis: Redis.RedisSettings,
+        _ deadLetters: DeadLetterWriter
+    ) -> PipelineThread {
+        PipelineThread("lane-\(status.lane.rawValue)") { control, begun in
+            let source = KafkaSource(try consumer.make())
+            let sink = RedisSink(redis)
+            var pipeline = Pipeline(
+                lane: status.lane, settings: settings, source: source, sink: sink, deadLetters: deadLetters,
+                control: control, status: status)
+            begun()
+            pipeline.run()
+            sink.close()
+            source.close()
+            return status.snapshot.fatal
         }
     }
 
@@ -101,70 +112,4 @@ struct LaneConsumer: Sendable {
             settings: settings, group: group, instanceID: instance, subscription: subscription, start: start,
             sessionTimeout: sessionTimeout)
     }
-}
-
-/// One lane's thread.
-final class LaneThread: Sendable {
-    let control = PipelineControl()
-    let status: LaneStatus
-    private let settings: PipelineSettings
-    private let consumer: LaneConsumer
-    private let redis: Redis.RedisSettings
-    private let deadLetters: DeadLetterWriter
-    private let begun = DispatchSemaphore(value: 0)
-    private let ended = DispatchSemaphore(value: 0)
-    private let problem = Locked<(any Error)?>(nil)
-
-    init(
-        status: LaneStatus, settings: PipelineSettings, consumer: LaneConsumer, redis: Redis.RedisSettings,
-        deadLetters: DeadLetterWriter
-    ) {
-        self.status = status
-        self.settings = settings
-        self.consumer = consumer
-        self.redis = redis
-        self.deadLetters = deadLetters
-    }
-
-    /// Returns once the lane runs; throws what its consumer refused, a bad property for example.
-    func start() throws {
-        Thread.detachNewThread { [self] in
-            unsafe system_shim_thread_name("lane-\(status.lane.rawValue)")
-            run()
-            ended.signal()
-        }
-        begun.wait()
-        if let problem = problem.withLock({ $0 }) { throw problem }
-    }
-
-    /// A consumer that failed for good (its membership was given to another, say) is of no use any more, but the lane is: it
-    /// begins anew with another one, from the last commit.
-    private func run() {
-        var earlier: LaneSnapshot?
-        repeat {
-            do {
-                let source = KafkaSource(try consumer.make())
-                let sink = RedisSink(redis)
-                var pipeline = Pipeline(
-                    lane: status.lane, settings: settings, source: source, sink: sink, deadLetters: deadLetters,
-                    control: control, status: status, after: earlier)
-                if earlier == nil { begun.signal() }
-                pipeline.run()
-                sink.close()
-                source.close()
-            } catch {
-                // Only the first one can be refused: the settings stay as they are.
-                problem.withLock { $0 = error }
-                begun.signal()
-                return
-            }
-            earlier = status.snapshot
-            if let fatal = earlier?.fatal {
-                Log.error(
-                    "Lane begins anew", ["lane": status.lane.rawValue, "reason": fatal], per: status.lane.rawValue)
-            }
-        } while earlier?.fatal != nil && !control.waitForStop(milliseconds: 1_000)
-    }
-
-    func waitForEnd() { ended.wait() }
 }
