@@ -69,12 +69,7 @@ package struct PersistHealth: Equatable, Sendable {
             reasons.append(
                 "persister: \(snapshot.fencedPartitions) partitions were claimed by another process; its group decides")
         }
-        let behind = snapshot.partitions.filter { ($0.lag ?? 0) > 0 && ($0.lagMilliseconds ?? 0) > lagLimit }
-        if let worst = behind.max(by: { ($0.lagMilliseconds ?? 0) < ($1.lagMilliseconds ?? 0) }) {
-            reasons.append(
-                "persister: \(behind.count) partitions are behind, \(worst.source.topic)/\(worst.source.partition) by "
-                    + "\((worst.lagMilliseconds ?? 0) / 1000) s and \(worst.lag ?? 0) records")
-        }
+        if let behind = snapshot.behind(over: lagLimit) { reasons.append("persister: \(behind)") }
         return reasons
     }
 }

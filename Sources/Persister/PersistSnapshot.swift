@@ -2,7 +2,7 @@ package import Records
 package import Telemetry
 
 /// What the persister tells the rest of the process; a value, made by its thread a few times a second.
-package struct PersistSnapshot: Sendable {
+package struct PersistSnapshot: SourceReport, Sendable {
     package var counters = PersistCounters()
     package var phase: Phase = .starting
     /// The source: joined the group, and what it last complained of.
@@ -32,23 +32,22 @@ package struct PersistSnapshot: Sendable {
     package init() {}
 }
 
-package struct PersistedPartition: Sendable {
+package struct PersistedPartition: PartitionReport, Sendable {
     package let source: SourcePartition
     package let generation: Int64
     package let fence: Int64
     /// `next_offset` in the database; where reading begins before the first commit.
     package let position: Int64
-    /// The log's end; `nil` until the broker has said it.
+    package var committed: Int64 { position }
     package let end: Int64?
     package let lag: Int64?
-    /// Now minus the time of the last record committed, in ms; 0 at the log's end, `nil` before the first record.
     package let lagMilliseconds: Int64?
     /// Others have claimed it.
     package let isFenced: Bool
 }
 
 /// Counts since the start.
-package struct PersistCounters: Sendable {
+package struct PersistCounters: SourceCounters, Sendable {
     package var received = 0
     package var receivedBytes = 0
     /// Records whose rows, or dead letters, are committed.
@@ -81,6 +80,10 @@ package struct PersistCounters: Sendable {
     package var batchMilliseconds = 0
 
     package init() {}
+
+    package var refusals: [(reason: String, count: Int)] {
+        zip(PersistRefusal.allCases, refusedByReason).map { ($0.rawValue, $1) }
+    }
 
     mutating func refuse(_ reason: PersistRefusal) {
         deadLetters += 1

@@ -1,7 +1,7 @@
 package import Records
 
 /// What a lane tells the rest of the process; a value, made by the lane's thread a few times a second.
-package struct LaneSnapshot: Sendable {
+package struct LaneSnapshot: SourceReport, Sendable {
     package var counters = LaneCounters()
     package var phase: Phase = .starting
     /// The source: joined the group, and what it last complained of.
@@ -44,23 +44,19 @@ package struct ChannelReceivers: Sendable {
     package let receivers: Int64
 }
 
-package struct PartitionSnapshot: Sendable {
+package struct PartitionSnapshot: PartitionReport, Sendable {
     package let source: SourcePartition
-    /// The offset after the last record that was answered.
     package let position: Int64
-    /// What a restart goes on from.
     package let committed: Int64
-    /// The log's end; `nil` until the broker has said it.
     package let end: Int64?
     package let lag: Int64?
-    /// Now minus the time of the last record done, in ms; 0 at the log's end, `nil` before the first record.
     package let lagMilliseconds: Int64?
     /// Waiting for a dead letter to be written.
     package let isWaiting: Bool
 }
 
 /// Counts since the start. Pairs (in, out) rather than differences.
-package struct LaneCounters: Sendable {
+package struct LaneCounters: SourceCounters, Sendable {
     package var received = 0
     package var receivedBytes = 0
     /// Answered by Redis for all its commands.
@@ -93,6 +89,10 @@ package struct LaneCounters: Sendable {
     package var latencyBuckets: [Int] = Array(repeating: 0, count: 16)
     package var latencyMilliseconds = 0
     package var latencyCount = 0
+
+    package var refusals: [(reason: String, count: Int)] {
+        zip(RefusalReason.allCases, refusedByReason).map { ($0.rawValue, $1) }
+    }
 
     package mutating func refuse(_ reason: RefusalReason) {
         deadLetters += 1

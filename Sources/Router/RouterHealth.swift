@@ -75,12 +75,7 @@ package struct RouterHealth: Equatable, Sendable {
                 "lane \(name): \(snapshot.recordsInWindow) records wait, Redis refuses the first: \(refusal)")
         }
         if snapshot.isLastDeferred { reasons.append("lane \(name): Redis has no memory for last values") }
-        let behind = snapshot.partitions.filter { ($0.lag ?? 0) > 0 && ($0.lagMilliseconds ?? 0) > lagLimit }
-        if let worst = behind.max(by: { ($0.lagMilliseconds ?? 0) < ($1.lagMilliseconds ?? 0) }) {
-            reasons.append(
-                "lane \(name): \(behind.count) partitions are behind, \(worst.source.topic)/\(worst.source.partition) by "
-                    + "\((worst.lagMilliseconds ?? 0) / 1000) s and \(worst.lag ?? 0) records")
-        }
+        if let behind = snapshot.behind(over: lagLimit) { reasons.append("lane \(name): \(behind)") }
         return reasons
     }
 }

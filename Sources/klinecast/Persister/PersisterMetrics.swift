@@ -10,8 +10,6 @@ struct PersisterMetrics: MetricSource {
     /// Whether this process is a persister and nothing else: then `klinecast_up` and `klinecast_health` are its own.
     let isAlone: Bool
 
-    private static let lane = "persist"
-
     func write(to page: inout MetricsPage) {
         if isAlone {
             let health = report.health
@@ -24,56 +22,9 @@ struct PersisterMetrics: MetricSource {
             }
         }
         let snapshot = report.status.snapshot
-        consumer(snapshot, &page)
+        snapshot.write(to: &page, lane: "persist", limit: SeriesLimit(seriesLimit))
         rows(snapshot.counters, &page)
         database(report.store.snapshot, &page)
-    }
-
-    private func consumer(_ snapshot: PersistSnapshot, _ page: inout MetricsPage) {
-        let counters = snapshot.counters
-        page.counter(
-            "klinecast_messages_received_total", "Records taken from Kafka.", counters.received, ["lane": Self.lane])
-        page.counter(
-            "klinecast_received_bytes_total", "Bytes of the values taken from Kafka.", counters.receivedBytes,
-            ["lane": Self.lane])
-        for (reason, count) in zip(PersistRefusal.allCases, counters.refusedByReason) {
-            page.counter(
-                "klinecast_dead_letters_total", "Records that could not be delivered.", count,
-                ["lane": Self.lane, "reason": reason.rawValue])
-        }
-        page.counter(
-            "klinecast_dead_letters_written_total", "Dead letters that Kafka has acknowledged.",
-            counters.deadLettersWritten, ["lane": Self.lane])
-        page.gauge(
-            "klinecast_dead_letters_unwritten", "Dead letters on their way.", snapshot.unwrittenDeadLetters,
-            ["lane": Self.lane])
-        page.counter(
-            "klinecast_kafka_rebalances_total", "Assignments and revocations.", counters.rebalances,
-            ["lane": Self.lane])
-        page.counter(
-            "klinecast_kafka_failures_total", "Errors that the consumer reported.", counters.sourceFailures,
-            ["lane": Self.lane])
-        page.counter(
-            "klinecast_kafka_position_resets_total", "Positions that lay outside the log.", counters.positionResets,
-            ["lane": Self.lane])
-        page.gauge(
-            "klinecast_kafka_joined", "Whether the lane is in its group.", snapshot.isJoined ? 1 : 0,
-            ["lane": Self.lane])
-        page.gauge(
-            "klinecast_kafka_assigned_partitions", "Partitions the lane owns.", snapshot.partitions.count,
-            ["lane": Self.lane])
-        var sums: [String: UInt64] = [:]
-        for partition in snapshot.partitions {
-            sums[partition.source.topic, default: 0] += UInt64(max(0, partition.lag ?? 0))
-        }
-        for series in SeriesLimit(seriesLimit).apply(sums.map { (label: $0.key, value: $0.value) }) {
-            page.gauge(
-                "klinecast_kafka_consumer_lag", "Records between the position and the end of the topic.", series.value,
-                ["lane": Self.lane, "topic": series.label])
-        }
-        page.gauge(
-            "klinecast_kafka_lag_seconds", "The oldest partition's lag.",
-            Double(snapshot.partitions.compactMap(\.lagMilliseconds).max() ?? 0) / 1000, ["lane": Self.lane])
     }
 
     private func rows(_ counters: PersistCounters, _ page: inout MetricsPage) {

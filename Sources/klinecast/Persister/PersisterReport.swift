@@ -40,8 +40,8 @@ struct PersisterReport: Sendable {
         json.member(
             "dead_letters",
             object: { json in
-                for (reason, count) in zip(PersistRefusal.allCases, counters.refusedByReason) {
-                    json.member(reason.rawValue, count)
+                for refusal in counters.refusals {
+                    json.member(refusal.reason, refusal.count)
                 }
             })
         json.member("dead_letters_written", counters.deadLettersWritten)
@@ -68,27 +68,10 @@ struct PersisterReport: Sendable {
         json.member("database_opens", store.opens)
         json.member("records_waiting", snapshot.recordsWaiting)
         json.member("dead_letters_unwritten", snapshot.unwrittenDeadLetters)
-        json.member(
-            "partitions",
-            array: { json in
-                let sorted = snapshot.partitions.sorted {
-                    ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition)
-                }
-                for partition in sorted {
-                    json.object { json in
-                        json.member("topic", partition.source.topic)
-                        json.member("partition", partition.source.partition)
-                        json.member("generation", partition.generation)
-                        json.member("fence", partition.fence)
-                        json.member("position", partition.position)
-                        json.member("committed", partition.position)
-                        json.member("high_watermark", partition.end)
-                        json.member("lag", partition.lag)
-                        json.key("lag_seconds")
-                        if let lag = partition.lagMilliseconds { json.double(Double(lag) / 1000) } else { json.null() }
-                        json.member("is_fenced", partition.isFenced)
-                    }
-                }
-            })
+        snapshot.writePartitions(to: &json) { partition, json in
+            json.member("generation", partition.generation)
+            json.member("fence", partition.fence)
+            json.member("is_fenced", partition.isFenced)
+        }
     }
 }

@@ -19,18 +19,14 @@ struct RouterMetrics: MetricSource {
         }
         for lane in lanes {
             let snapshot = lane.snapshot
+            snapshot.write(to: &page, lane: lane.lane.rawValue, limit: SeriesLimit(seriesLimit))
             counters(snapshot.counters, lane.lane.rawValue, &page)
             gauges(snapshot, lane.lane.rawValue, &page)
-            partitions(snapshot, lane.lane.rawValue, &page)
+            receivers(snapshot, lane.lane.rawValue, &page)
         }
     }
 
     private func counters(_ counters: LaneCounters, _ lane: String, _ page: inout MetricsPage) {
-        page.counter(
-            "klinecast_messages_received_total", "Records taken from Kafka.", counters.received, ["lane": lane])
-        page.counter(
-            "klinecast_received_bytes_total", "Bytes of the values taken from Kafka.", counters.receivedBytes,
-            ["lane": lane])
         page.counter(
             "klinecast_messages_routed_total", "Records whose commands Redis answered.", counters.routed,
             ["lane": lane])
@@ -62,22 +58,6 @@ struct RouterMetrics: MetricSource {
         page.counter(
             "klinecast_last_restored_total", "Last values written again to an empty Redis.", counters.lastRestored,
             ["lane": lane])
-        for (reason, count) in zip(RefusalReason.allCases, counters.refusedByReason) {
-            page.counter(
-                "klinecast_dead_letters_total", "Records that could not be delivered.", count,
-                ["lane": lane, "reason": reason.rawValue])
-        }
-        page.counter(
-            "klinecast_dead_letters_written_total", "Dead letters that Kafka has acknowledged.",
-            counters.deadLettersWritten, ["lane": lane])
-        page.counter(
-            "klinecast_kafka_rebalances_total", "Assignments and revocations.", counters.rebalances, ["lane": lane])
-        page.counter(
-            "klinecast_kafka_failures_total", "Errors that the consumer reported.", counters.sourceFailures,
-            ["lane": lane])
-        page.counter(
-            "klinecast_kafka_position_resets_total", "Positions that lay outside the log.", counters.positionResets,
-            ["lane": lane])
         page.histogram(
             "klinecast_latency_seconds", "From a record's time to Redis' answer.",
             bounds: (0..<counters.latencyBuckets.count - 1).map { Double(1 << $0) / 1000 },
@@ -86,19 +66,11 @@ struct RouterMetrics: MetricSource {
 
     private func gauges(_ snapshot: LaneSnapshot, _ lane: String, _ page: inout MetricsPage) {
         page.gauge(
-            "klinecast_kafka_joined", "Whether the lane is in its group.", snapshot.isJoined ? 1 : 0, ["lane": lane])
-        page.gauge(
             "klinecast_redis_ready", "Whether the lane's connection takes commands.", snapshot.isSinkReady ? 1 : 0,
             ["lane": lane])
         page.gauge(
             "klinecast_redis_inflight", "Commands without an answer.", snapshot.commandsInWindow, ["lane": lane])
         page.gauge("klinecast_window_records", "Records in the window.", snapshot.recordsInWindow, ["lane": lane])
-        page.gauge(
-            "klinecast_dead_letters_unwritten", "Dead letters on their way.", snapshot.unwrittenDeadLetters,
-            ["lane": lane])
-        page.gauge(
-            "klinecast_kafka_assigned_partitions", "Partitions the lane owns.", snapshot.partitions.count,
-            ["lane": lane])
         page.gauge(
             "klinecast_kafka_waiting_partitions", "Partitions that wait for a dead letter.",
             snapshot.partitions.count { $0.isWaiting }, ["lane": lane])
@@ -106,25 +78,10 @@ struct RouterMetrics: MetricSource {
             "klinecast_last_cache_bytes", "Copies of last values.", snapshot.lastCacheBytes, ["lane": lane])
     }
 
-    private func partitions(_ snapshot: LaneSnapshot, _ lane: String, _ page: inout MetricsPage) {
-        let limit = SeriesLimit(seriesLimit)
-        func byTopic(_ value: (PartitionSnapshot) -> Int64) -> [(label: String, value: UInt64)] {
-            var sums: [String: UInt64] = [:]
-            for partition in snapshot.partitions {
-                sums[partition.source.topic, default: 0] += UInt64(value(partition))
-            }
-            return limit.apply(sums.map { (label: $0.key, value: $0.value) })
-        }
-        for series in byTopic({ max(0, $0.lag ?? 0) }) {
-            page.gauge(
-                "klinecast_kafka_consumer_lag", "Records between the position and the end of the topic.", series.value,
-                ["lane": lane, "topic": series.label])
-        }
-        page.gauge(
-            "klinecast_kafka_lag_seconds", "The oldest partition's lag.",
-            Double(snapshot.partitions.compactMap(\.lagMilliseconds).max() ?? 0) / 1000, ["lane": lane])
+    private func receivers(_ snapshot: LaneSnapshot, _ lane: String, _ page: inout MetricsPage) {
         let receivers = snapshot.receiversByChannel.filter { $0.receivers >= 0 }
-        for series in limit.apply(receivers.map { (label: $0.channel, value: UInt64($0.receivers)) }) {
+        for series in SeriesLimit(seriesLimit).apply(receivers.map { (label: $0.channel, value: UInt64($0.receivers)) })
+        {
             page.gauge(
                 "klinecast_redis_receivers", "Subscribers that the last PUBLISH reached.", series.value,
                 ["lane": lane, "channel": series.label])

@@ -129,25 +129,6 @@ struct RouterPages: Sendable {
                     json.member(channel.channel, channel.receivers)
                 }
             })
-        json.member(
-            "partitions",
-            array: { json in
-                let sorted = snapshot.partitions.sorted {
-                    ($0.source.topic, $0.source.partition) < ($1.source.topic, $1.source.partition)
-                }
-                for partition in sorted {
-                    json.object { json in
-                        json.member("topic", partition.source.topic)
-                        json.member("partition", partition.source.partition)
-                        json.member("position", partition.position)
-                        json.member("committed", partition.committed)
-                        json.member("high_watermark", partition.end)
-                        json.member("lag", partition.lag)
-                        json.key("lag_seconds")
-                        if let lag = partition.lagMilliseconds { json.double(Double(lag) / 1000) } else { json.null() }
-                        json.member("waits_for_dead_letter", partition.isWaiting)
-                    }
-                }
-            })
+        snapshot.writePartitions(to: &json) { $1.member("waits_for_dead_letter", $0.isWaiting) }
     }
 }
