@@ -8,7 +8,7 @@ import Testing
 
 /// Two persisters, a cluster and a database in memory, driven turn by turn by one seed: partitions move between the
 /// members, in good order or behind the back of one that stood still; the database is slow, unavailable, loses answers;
-/// topics are created anew, retention takes records. In the end every record that still exists is in the database once.
+/// topics are created anew, retention takes records, partitions are without a leader for a while. In the end every record that still exists is in the database once.
 @Suite struct PersisterSimulationTests {
     private static let seeds: Range<UInt64> = {
         let factor = ProcessInfo.processInfo.environment["KLINECAST_TORTURE"].flatMap(UInt64.init) ?? 1
@@ -42,6 +42,7 @@ import Testing
         #expect(sum.deadLetters > 100)
         #expect(sum.refusedByDatabase > 10)
         #expect(sum.messages > 5_000)
+        #expect(sum.unknownLimits > 20)
     }
 }
 
@@ -53,6 +54,7 @@ private struct Tally {
     var deadLetters = 0
     var refusedByDatabase = 0
     var messages = 0
+    var unknownLimits = 0
 
     mutating func add(_ other: Tally) {
         fenced += other.fenced
@@ -62,32 +64,21 @@ private struct Tally {
         deadLetters += other.deadLetters
         refusedByDatabase += other.refusedByDatabase
         messages += other.messages
-    }
-}
-
-/// Acknowledges letters when it is told to.
-private final class SimulatedShelf: DeadLetterSink, @unchecked Sendable {
-    // One thread drives the simulation.
-    private var waiting: [(DeadLetterTicket, PipelineControl)] = []
-    func submit(_ letter: DeadLetter, resultTo control: PipelineControl) { waiting.append((letter.ticket, control)) }
-    func acknowledge(_ count: Int) {
-        for (ticket, control) in waiting.prefix(count) {
-            control.post(DeadLetterResult(ticket: ticket, outcome: .written))
-        }
-        waiting.removeFirst(min(count, waiting.count))
+        unknownLimits += other.unknownLimits
     }
 }
 
 private struct Member: ~Copyable {
     let source: SimulatedMember
     let queue: SimulatedQueue
-    let shelf = SimulatedShelf()
+    let shelf: SimulatedShelf
     var pipeline: PersistPipeline<SimulatedMember, SimulatedQueue>
     let status = PersistStatus()
 
     init(_ cluster: SimulatedCluster, _ database: SimulatedDatabase, _ random: SeededRandom) {
         source = SimulatedMember(cluster, random)
         queue = SimulatedQueue(database)
+        shelf = SimulatedShelf(database)
         // The database takes no message whose number ends in 77.
         queue.refuses = { place in
             guard let log = cluster.logs[place.source], place.offset >= log.start, place.offset < log.end else {
@@ -139,6 +130,7 @@ private struct World: ~Copyable {
             for source in partitions where chance(2) { cluster.append(to: source, isUsable: !chance(20)) }
             if chance(25) { moveSomething() }
             if chance(25) { changeLog() }
+            if chance(25) { cluster.leaderless.formSymmetricDifference([partitions.randomElement(using: &random)!]) }
             first.source.isFailing = chance(15)
             second.source.isFailing = chance(15)
             turn(isLucky: false)
@@ -147,6 +139,7 @@ private struct World: ~Copyable {
 
     /// Nothing goes wrong any more, and all that waits is told.
     mutating func settle() {
+        cluster.leaderless.removeAll()
         first.source.isFailing = false
         second.source.isFailing = false
         while !untold.isEmpty { tell() }
@@ -280,6 +273,7 @@ private struct World: ~Copyable {
             createdAnew: counters.reduce(0) { $0 + $1.topicsCreatedAnew }, holes: counters.reduce(0) { $0 + $1.holes },
             deadLetters: database.deadLetters.count,
             refusedByDatabase: counters.reduce(0) { $0 + $1.refusedByReason[reason] },
-            messages: database.messages.count)
+            messages: database.messages.count,
+            unknownLimits: first.source.unknownLimits + second.source.unknownLimits)
     }
 }

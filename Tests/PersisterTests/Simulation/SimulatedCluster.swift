@@ -18,6 +18,8 @@ final class SimulatedCluster {
     }
 
     private(set) var logs: [SourcePartition: Log] = [:]
+    /// Partitions that nobody answers for: neither their records nor their logs' limits are to be had.
+    var leaderless: Set<SourcePartition> = []
     private var numbers = 0
     private var clock: Int64 = 1_700_000_000_000
 

@@ -17,6 +17,8 @@ final class SimulatedDatabase {
     /// Rows that were written a second time with the same key.
     private(set) var rewritten = 0
     var mistakes: [String] = []
+    /// Values that the dead-letter topic has acknowledged.
+    var shelved: Set<[UInt8]> = []
 
     func claim(_ partitions: [SourcePartition]) -> [Claim] {
         partitions.map { source in
@@ -53,7 +55,10 @@ final class SimulatedDatabase {
                     nextOffset: step.nextOffset, lastTimestamp: step.lastTimestamp, lastCRC32: step.lastCRC32))
         }
         for row in batch.trades { add(row.message, at: place(row.step, row.offset, batch), to: \.messages) }
-        for row in batch.refused { add(row.value ?? [], at: place(row.step, row.offset, batch), to: \.deadLetters) }
+        for row in batch.refused {
+            if !shelved.contains(row.value ?? []) { mistakes.append("a dead letter's row came before its letter") }
+            add(row.value ?? [], at: place(row.step, row.offset, batch), to: \.deadLetters)
+        }
         for hole in batch.holes {
             var known = holes[hole.source] ?? []
             known.removeAll { $0.generation == hole.generation && $0.from == hole.from && $0.to <= hole.to }
@@ -91,6 +96,7 @@ final class SimulatedQueue: StoreQueue {
     init(_ database: SimulatedDatabase) { self.database = database }
 
     var isIdle: Bool { requests.isEmpty && answers.isEmpty }
+    var isAskedToWrite: Bool { if case .write? = requests.first { true } else { false } }
     func submit(_ request: StoreRequest) { requests.append(request) }
     func takeAnswers() -> [StoreAnswer] {
         defer { answers.removeAll() }

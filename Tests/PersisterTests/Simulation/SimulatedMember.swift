@@ -24,6 +24,8 @@ import TestRigs
     var revoked: [Int32] = []
     var answersStanding = SourceStanding.member
     var isFailing = false
+    /// How often a log's limits were asked for and could not be told.
+    private(set) var unknownLimits = 0
 
     struct Unreachable: Error {}
 
@@ -46,7 +48,7 @@ import TestRigs
 
     func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int {
         var count = 0
-        for slot in held.keys.sorted() {
+        for slot in held.keys.sorted() where !cluster.leaderless.contains(held[slot]!.source) {
             let wanted = Int.random(in: 0...8, using: &random)
             for _ in 0..<wanted where count < limit && !held[slot]!.isPaused {
                 let log = cluster.logs[held[slot]!.source]!
@@ -97,6 +99,7 @@ import TestRigs
     private var isUnanswered = false
 
     func nextEvent() -> SourceEvent? {
+        if case .failure? = events.first { return events.removeFirst() }
         guard !events.isEmpty, !isUnanswered else { return nil }
         let event = events.removeFirst()
         // What was given back meanwhile is no slot of ours any more.
@@ -112,7 +115,13 @@ import TestRigs
 
     func limits(of partitions: [SourcePartition]) throws -> [LogLimits?] {
         if isFailing { throw Unreachable() }
-        return partitions.map { LogLimits(start: cluster.logs[$0]!.start, end: cluster.logs[$0]!.end) }
+        return partitions.map { source in
+            if cluster.leaderless.contains(source) {
+                unknownLimits += 1
+                return nil
+            }
+            return LogLimits(start: cluster.logs[source]!.start, end: cluster.logs[source]!.end)
+        }
     }
 
     func assign(_ partitions: [SourcePartition]) throws -> [AssignedPartition] {
@@ -158,6 +167,7 @@ import TestRigs
     func pause(_ slots: [Int32]) { for slot in slots { held[slot]?.isPaused = true } }
     func resume(_ slots: [Int32]) { for slot in slots { held[slot]?.isPaused = false } }
     func watermarks(_ slot: Int32) -> (low: Int64, high: Int64)? {
-        held[slot].map { (cluster.logs[$0.source]!.start, cluster.logs[$0.source]!.end) }
+        guard let source = held[slot]?.source, !cluster.leaderless.contains(source) else { return nil }
+        return (cluster.logs[source]!.start, cluster.logs[source]!.end)
     }
 }
