@@ -27,6 +27,8 @@ final class PersistPartition {
     var committed: StoredPosition?
     /// Where reading begins while the database holds nothing.
     var start: Int64
+    /// The first record moves `start` to itself: what was gone before the first claim was nobody's to read, and no hole.
+    var isStartGuessed: Bool
     /// `next_offset` as the next batch will find it.
     var expected: Int64
     /// The offset of the record taken last.
@@ -70,6 +72,7 @@ final class PersistPartition {
         committedGeneration = claim.generation
         committed = claim.position
         self.start = start.offset
+        isStartGuessed = start.isGuess
         expected = claim.position?.nextOffset ?? -1
         previous = start.offset - 1
         anchor = start.anchor

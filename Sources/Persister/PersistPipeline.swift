@@ -286,6 +286,11 @@ import Telemetry
             }
             return true
         }
+        if partition.isStartGuessed {
+            partition.isStartGuessed = false
+            partition.start = offset
+            partition.previous = offset - 1
+        }
         if offset <= partition.previous { beginAnew(partition) }
         if offset > partition.previous + 1, let low = source.watermarks(partition.slot)?.low,
             low > partition.previous + 1

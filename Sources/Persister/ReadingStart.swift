@@ -10,12 +10,15 @@ package struct ReadingStart: Equatable, Sendable {
     package let anchor: Anchor?
     /// Offsets that retention took before they were read.
     package let hole: Range<Int64>?
+    /// Where the log begins could not be told: the first record says it.
+    package let isGuess: Bool
 
-    package init(generation: Int64, offset: Int64, anchor: Anchor?, hole: Range<Int64>?) {
+    package init(generation: Int64, offset: Int64, anchor: Anchor?, hole: Range<Int64>?, isGuess: Bool = false) {
         self.generation = generation
         self.offset = offset
         self.anchor = anchor
         self.hole = hole
+        self.isGuess = isGuess
     }
 
     /// - A partition without a position is read from its log's start.
@@ -24,7 +27,8 @@ package struct ReadingStart: Equatable, Sendable {
     /// - Else the record before our position decides, see `Anchor`; so it does where the log can't be asked.
     package init(_ claim: Claim, _ log: LogLimits?) {
         guard let stored = claim.position else {
-            self.init(generation: claim.generation, offset: log?.start ?? 0, anchor: nil, hole: nil)
+            self.init(
+                generation: claim.generation, offset: log?.start ?? 0, anchor: nil, hole: nil, isGuess: log == nil)
             return
         }
         let next = stored.nextOffset

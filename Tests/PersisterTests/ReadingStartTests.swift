@@ -17,7 +17,7 @@ import Testing
         let start = ReadingStart(Self.claim, nil)
         #expect(start == ReadingStart(generation: 2, offset: 9, anchor: Anchor(Self.stored), hole: nil))
         let fresh = ReadingStart(Claim(fence: 1, generation: 1, position: nil), nil)
-        #expect(fresh == ReadingStart(generation: 1, offset: 0, anchor: nil, hole: nil))
+        #expect(fresh == ReadingStart(generation: 1, offset: 0, anchor: nil, hole: nil, isGuess: true))
     }
 
     @Test(arguments: [
