@@ -166,6 +166,34 @@ struct PostgresFaultTests {
         #expect(try times(place) == expected(0..<20))
     }
 
+    /// The claim comes when the writer has looked at its fence and has not committed yet.
+    @Test func aClaimInTheMiddleOfAWriteEitherStopsItOrFindsItsPosition() throws {
+        let place = try PostgresPlace()
+        let (first, second) = (place.postgresStore(), place.postgresStore())
+        try first.open()
+        try second.open()
+        let batch = try Samples(first).candles(0..<10)
+        let other = try place.connection()
+        try other.execute("BEGIN; LOCK TABLE candles IN SHARE MODE")
+        let watcher = try place.connection()
+        let waiting = { try watcher.execute("SELECT FROM pg_locks WHERE NOT granted").rowCount }
+        let (writer, claimer) = (Box((first, batch)), Box(second))
+        let (written, claimed) = (Outcome(), Outcome())
+        Thread.detachNewThread {
+            written.set(complaint { try writer.value.0.write(writer.value.1) }?.summary ?? "written")
+        }
+        try eventually("the writer waits for the table") { try waiting() > 0 }
+        Thread.detachNewThread {
+            let claims = try? claimer.value.claim([Samples.source])
+            claimed.set("\(claims?[0].position?.nextOffset ?? 0)")
+        }
+        try eventually("the claim is there, or waits for the writer") { try claimed.value != nil || waiting() > 1 }
+        try other.execute("COMMIT")
+        let ends = try [written, claimed].map { outcome in try eventually("both end") { outcome.value } }
+        #expect([["written", "10"], ["fenced", "0"]].contains(ends), "\(ends)")
+        #expect(try times(place) == expected(0..<(ends[0] == "written" ? 10 : 0)))
+    }
+
     @Test func twoProcessesThatStartAtOnceMigrateOnce() throws {
         let place = try PostgresPlace()
         let done = Guard<[String]>([])
