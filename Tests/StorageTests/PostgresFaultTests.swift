@@ -107,23 +107,30 @@ struct PostgresFaultTests {
         let first = samples.candles(0..<100)
         _ = try store.write(first)
         samples.advance(past: first)
-        // The writer takes its partition's row, then waits for candle 99; the other has 99 and wants the partition's.
-        let other = try place.connection()
+        // The writer takes its partition's row, then waits for candle 99; the other has 99 and wants the partition's. Whoever
+        // waits looks for a deadlock once: a third one holds the writer up until the other waits, so that the writer's look
+        // is the one that finds it.
+        let (third, other) = (try place.connection(), try place.connection())
         try other.execute("SET deadlock_timeout = '60s'; BEGIN")
         try other.execute("UPDATE candles SET source = 'x' WHERE time = (SELECT max(time) FROM candles)")
+        try third.execute("BEGIN; UPDATE candles SET source = 'y' WHERE time < (SELECT max(time) FROM candles)")
         let change = samples.candles(0..<100, close: "1.7", eventTime: Samples.start + 90_000_000)
-        let box = Box((store, change))
-        let outcome = Outcome()
+        let (box, otherBox) = (Box((store, change)), Box(other))
+        let (outcome, otherOutcome) = (Outcome(), Outcome())
         Thread.detachNewThread {
             outcome.set(complaint { try box.value.0.write(box.value.1) }?.summary ?? "written")
         }
         let watcher = try place.connection()
-        try eventually("the writer waits for the candle") {
-            try watcher.execute("SELECT FROM pg_locks WHERE NOT granted").rowCount > 0
+        let waiting = { try watcher.execute("SELECT FROM pg_locks WHERE NOT granted").rowCount }
+        try eventually("the writer waits for a candle") { try waiting() == 1 }
+        Thread.detachNewThread {
+            let result = Result { try otherBox.value.execute("UPDATE consumer_offsets SET updated_at = now(); COMMIT") }
+            otherOutcome.set((try? result.get()) == nil ? "\(result)" : "committed")
         }
-        try other.execute("UPDATE consumer_offsets SET updated_at = now()")
-        try other.execute("COMMIT")
+        try eventually("the other waits for the partition") { try waiting() == 2 }
+        try third.execute("ROLLBACK")
         #expect(try eventually("the writer answers") { outcome.value } == "unavailable 40P01")
+        #expect(try eventually("the other answers") { otherOutcome.value } == "committed")
         #expect(try store.write(change).candlesUpdated == 100)
     }
 
