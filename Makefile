@@ -14,8 +14,8 @@ TSAN_SUITES ?= MarketDataTests|TelemetryTests|ConfigurationTests|RouterTests
 # Most tests start servers and programs: more of them at once than this starve each other on two cores. `swift test` can't
 # limit that, so the bundle, which is a program on Linux, is run by itself.
 TESTS_AT_ONCE ?= 3
-run_tests = $(1)/debug/klinecastPackageTests.xctest --testing-library swift-testing \
-    --experimental-maximum-parallelization-width $(TESTS_AT_ONCE) $(if $(FILTER),--filter '$(FILTER)')
+run_tests = Scripts/run-tests $(1)/tests.log $(1)/debug/klinecastPackageTests.xctest \
+    --testing-library swift-testing --experimental-maximum-parallelization-width $(TESTS_AT_ONCE) $(if $(FILTER),--filter '$(FILTER)')
 OUR_SWIFT = Package.swift Sources Tests docs/contracts/examples $(wildcard Benchmarks Fuzz)
 
 .PHONY: help
@@ -64,7 +64,7 @@ format: ## format our Swift files in place
 tsan: ## state machines and codecs under the thread sanitizer
 	@Scripts/deps test
 	@Scripts/quietly $(SWIFT) build --build-tests --sanitize thread --scratch-path .build-tsan
-	@$(SWIFT) test --skip-build --sanitize thread --scratch-path .build-tsan --filter '$(TSAN_SUITES)'
+	@Scripts/run-tests .build-tsan/tests.log $(SWIFT) test --skip-build --sanitize thread --scratch-path .build-tsan --filter '$(TSAN_SUITES)'
 
 .PHONY: asan
 asan: ## all tests under the address sanitizer

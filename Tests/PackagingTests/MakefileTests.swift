@@ -71,6 +71,41 @@ import Testing
         #expect(text.contains("failed (7): sh -c echo words; exit 7\nwords\n"))
     }
 
+    /// The program's end decides, and what failed stands last, in the words of its own lines.
+    @Test func aTestRunEndsWithWhatFailed() throws {
+        let folder = try TemporaryFolder("run-tests")
+        let script = """
+            printf '%s\\n' '◇ Test run started.' '◇ Test late() started.' '◇ Test wrong() started.'
+            printf '\\033[91m✘\\033[0m Test wrong() recorded an issue at A.swift:1:1: Expectation failed: 1 == 2\\n'
+            printf '%s\\n' '↳ the detail' '✘ Test wrong() failed after 1 seconds with 1 issue.'
+            printf '%s\\n' '━ Test known() recorded a known issue at B.swift:2:2: as ever' '↳ as ever'
+            printf '%s\\n' '━ Test known() passed after 1 seconds with 1 known issue.' '◇ Test late() goes on'
+            """
+        let failed = """
+            ✘ Test wrong() recorded an issue at A.swift:1:1: Expectation failed: 1 == 2
+            ↳ the detail
+            ✘ Test wrong() failed after 1 seconds with 1 issue.
+
+            """
+        func ends(_ last: String, _ code: Int32) throws -> String {
+            let arguments = [folder.file("log"), "sh", "-c", script + "\n" + last]
+            let result = try Checkout.run(Checkout.path("Scripts/run-tests"), arguments)
+            #expect(result.code == code)
+            #expect(result.text.hasPrefix(try String(contentsOfFile: folder.file("log"), encoding: .utf8)))
+            return result.text
+        }
+        func head(_ code: Int) -> String { "\nfailed (\(code)), all lines are in \(folder.file("log")):\n" }
+        let line = "✘ Test run with 3 tests failed after 1 seconds with 1 issue."
+        #expect(try ends("echo '\(line)'; exit 1", 1).hasSuffix(head(1) + failed + line + "\n"))
+        let crash = "The program ended while these ran:\nTest late()\n"
+        #expect(try ends("kill -KILL $$", 137).hasSuffix(head(137) + failed + crash))
+        #expect(try ends("exit 0", 0).hasSuffix("\n◇ Test late() goes on\n"))
+        for target in ["test", "asan", "tsan"] {
+            let plan = try Checkout.run("make", ["-n", target]).text
+            #expect(plan.contains("Scripts/run-tests .build"), "\(target)")
+        }
+    }
+
     private static func targets() throws -> [String] {
         try Checkout.matches(#"^([a-z]+):(?!=)"#, in: try Checkout.text("Makefile"))
     }
