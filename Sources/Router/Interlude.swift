@@ -65,11 +65,4 @@
         isActive = false
         batch.clear()
     }
-
-    /// Generation and offset of a stream's id, `3-1234`; `nil` for an id that is not of that form.
-    static func position(ofID text: String) -> (generation: Int64, offset: Int64)? {
-        let parts = text.split(separator: "-")
-        guard parts.count == 2, let generation = Int64(parts[0]), let offset = Int64(parts[1]) else { return nil }
-        return (generation, offset)
-    }
 }

@@ -30,14 +30,7 @@ import Records
     /// Stands in the list of offsets to store.
     var isToStore = false
 
-    /// What stands before the offset in a stream's ids, from 1 on: Redis refuses the id 0-0.
-    enum Generation: Equatable {
-        case unread
-        /// Newest id found; compared with the log's end at the first record.
-        case found(generation: Int64, offset: Int64)
-        case known(Int64)
-    }
-    var generation: Generation
+    var generation: StreamGeneration
 }
 
 /// The fixed bytes of a partition's envelopes and stream commands.

@@ -213,11 +213,7 @@ extension Pipeline {
 
     private func foundStreamHead(_ slot: Int32, text: String) {
         guard let partition = unsafe partitions[slot], unsafe partition.pointee.generation == .unread else { return }
-        if let (generation, offset) = Interlude.position(ofID: text) {
-            unsafe partition.pointee.generation = .found(generation: generation, offset: offset)
-        } else {
-            unsafe partition.pointee.generation = .known(1)
-        }
+        unsafe partition.pointee.generation = StreamHead(text).map { .found($0) } ?? .known(1)
     }
 
     // MARK: Done

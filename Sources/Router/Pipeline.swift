@@ -198,7 +198,7 @@ import Telemetry
         snapshot.counters.received += 1
         unsafe snapshot.counters.receivedBytes += record.value?.count ?? 0
         if unsafe record.offset <= partition.pointee.previous { unsafe noteNewTopic(partition) }
-        let generation = unsafe streamGeneration(of: partition, slot: record.slot)
+        let generation = unsafe streamGeneration(of: partition, record)
         let refusal = unsafe encoder.add(record, of: partition, generation: generation, to: &batch.pointee)
         unsafe partition.pointee.previous = record.offset
         unsafe partition.pointee.inFlight += 1
@@ -221,18 +221,14 @@ import Telemetry
         }
     }
 
-    /// What stands before the offset in the stream's ids. The newest id of the stream was read when the partition came;
-    /// a log that ends at or below it is another log than the one that the stream was filled from.
-    private func streamGeneration(of partition: UnsafeMutablePointer<Partition>, slot: Int32) -> Int64 {
-        switch unsafe partition.pointee.generation {
-        case .known(let generation): return generation
-        case .unread: return 1
-        case .found(let generation, let offset):
-            let end = source.watermarks(slot)?.high ?? Int64.max
-            let current = end <= offset ? generation + 1 : generation
-            unsafe partition.pointee.generation = .known(current)
-            return current
-        }
+    /// What stands before the offset in the stream's ids; settled by the partition's first record.
+    private func streamGeneration(of partition: UnsafeMutablePointer<Partition>, _ record: Record) -> Int64 {
+        if case .known(let generation) = unsafe partition.pointee.generation { return generation }
+        let generation = unsafe partition.pointee.generation.settled(
+            end: source.watermarks(record.slot)?.high ?? Int64.max, offset: record.offset, timestamp: record.timestamp,
+            isCommitted: partition.pointee.previous != Partition.unknown)
+        unsafe partition.pointee.generation = .known(generation)
+        return generation
     }
 
     private func detail(of reason: RefusalReason, _ record: Record) -> String {

@@ -25,8 +25,8 @@ package protocol RecordSink: AnyObject {
     /// Reads the socket and hands out at most `capacity` replies in the order of the commands. Stops behind one that has a
     /// text.
     func replies(into replies: UnsafeMutablePointer<SinkReply>, capacity: Int, now: ContinuousClock.Instant) -> Int
-    /// The text of the last reply handed out: of an error or a string, or an array's first string at any depth; empty where
-    /// there is none.
+    /// The text of the last reply handed out: of an error or a string, or an array's strings at any depth with line ends
+    /// between them; empty where there is none.
     var replyText: String { get }
     /// What an error reply means for its command.
     func classifyReplyText() -> SinkRefusal

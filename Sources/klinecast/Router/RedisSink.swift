@@ -63,16 +63,13 @@ import Router
             replyText = text.string
             return SinkReply(kind: .error)
         case .array(let elements):
-            replyText = Self.firstText(elements) ?? ""
+            replyText = Self.texts(elements).joined(separator: "\n")
             return SinkReply(kind: .array)
         }
     }
 
-    private static func firstText(_ elements: [ReplyTree]) -> String? {
-        for element in elements {
-            if let text = element.string ?? element.elements.flatMap(firstText) { return text }
-        }
-        return nil
+    private static func texts(_ elements: [ReplyTree]) -> [String] {
+        elements.flatMap { element in element.elements.map(texts) ?? element.string.map { [$0] } ?? [] }
     }
 
     func classifyReplyText() -> SinkRefusal {

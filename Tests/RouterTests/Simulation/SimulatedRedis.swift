@@ -192,7 +192,8 @@ import Records
             pending.append(.status)
         case "XADD": append(arguments)
         case "XREVRANGE":
-            pending.append(.array(streams[arguments[1]]?.last.map { "\($0.generation)-\($0.offset)" } ?? ""))
+            let last = streams[arguments[1]]?.last
+            pending.append(.array(last.map { "\($0.generation)-\($0.offset)\npayload\n\($0.payload)" } ?? ""))
         default:
             mistakes.append("unknown command \(arguments[0])")
             pending.append(.error("ERR unknown command"))
