@@ -64,7 +64,9 @@ extension Connection {
         var host = "localhost"
         if case .tcp(let name, _) = endpoint { host = name }
         do {
-            tls = try TLSSession(descriptor: descriptor, host: host, authorityLocation: settings.authorityLocation)
+            tls = try TLSSession(
+                descriptor: descriptor, host: host, server: endpoint.description,
+                authorityLocation: settings.authorityLocation)
             return nil
         } catch {
             return .failed(.tls(error), jitter: random())

@@ -2,7 +2,14 @@
 extension Connection {
     var isPreparing: Bool { if case .preparing = machine.phase { true } else { false } }
 
-    func fail(_ error: RedisError, _ now: Instant) { drive(.failed(error, jitter: random()), now) }
+    func fail(_ error: RedisError, _ now: Instant) {
+        var error = error
+        // So a TLS server takes leave of who does not speak it.
+        if error == .closedByServer, isPreparing, !hasHeard, !usesTLS, case .tcp = endpoint {
+            error = .closedUnheard(endpoint: endpoint.description)
+        }
+        drive(.failed(error, jitter: random()), now)
+    }
 
     /// Hands the event to the state machine and performs what it says, and what follows from that.
     func drive(_ event: ConnectionState.Event, _ now: Instant) {
@@ -33,6 +40,10 @@ extension Connection {
             return nil
         case .expire(let error):
             guard case .connectTimeout(_, let phase, let limit) = error else { return .failed(error, jitter: random()) }
+            if case .securing = machine.phase, let tls, !tls.hasHeard {
+                let problem = TLSProblem.silentServer(endpoint.description, limit: limit)
+                return .failed(.tls(problem), jitter: random())
+            }
             return .failed(
                 .connectTimeout(endpoint: endpoint.description, phase: phase, limit: limit), jitter: random())
         }
@@ -62,6 +73,7 @@ extension Connection {
         open = 0
         hasProbe = false
         isListening = false
+        hasHeard = false
         isDrained = false
         isExhausted = true
         hasNews = false
@@ -112,6 +124,7 @@ extension Connection {
         switch outcome {
         case .bytes(let count):
             reader.received(count)
+            hasHeard = true
             isExhausted = false
             isDrained = count < space.count && tls == nil
             emptiedAt = isDrained ? now : nil

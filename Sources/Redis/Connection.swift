@@ -44,6 +44,8 @@
     /// When the last attempt to read found that there was no more.
     var emptiedAt: Instant?
     var isDrained = false
+    /// Whether this socket has brought anything.
+    var hasHeard = false
     /// Whether every whole reply that was read has been taken.
     var isExhausted = true
     /// `advance` has read something that `receive` is to tell.

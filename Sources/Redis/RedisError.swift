@@ -7,6 +7,8 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
     case replyDeadline(Duration)
     case writeStalled(Duration)
     case closedByServer
+    /// Before it had said anything.
+    case closedUnheard(endpoint: String)
     case io(words: String)
     case protocolViolation(String)
     case replyTooLarge(limit: Int)
@@ -30,11 +32,11 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
 
     package var advice: Advice {
         switch self {
-        case .tls(.other): .retry
+        case .tls(.other), .tls(.silentServer): .retry
         case .tls: .tell
         case .refused(_, let error, _): if case .global = error { .tell } else { .retry }
-        case .resolution, .connect, .connectTimeout, .replyDeadline, .writeStalled, .closedByServer, .io,
-            .protocolViolation, .replyTooLarge, .surplusReply, .notMaster, .poisoned, .closed, .commandTimeout:
+        case .resolution, .connect, .connectTimeout, .replyDeadline, .writeStalled, .closedByServer, .closedUnheard,
+            .io, .protocolViolation, .replyTooLarge, .surplusReply, .notMaster, .poisoned, .closed, .commandTimeout:
             .retry
         }
     }
@@ -50,6 +52,8 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
         case .replyDeadline(let limit): "no reply within \(limit): the server hangs or is overloaded; connecting again"
         case .writeStalled(let limit): "the server took no byte for \(limit): it hangs; connecting again"
         case .closedByServer: "the server closed the connection"
+        case .closedUnheard(let endpoint):
+            "\(endpoint) closed the connection without a word; if it speaks TLS, use rediss:// instead of redis://"
         case .io(let words): "the connection broke: \(words)"
         case .protocolViolation(let words):
             "not the Redis protocol: \(words); is this a Redis port, plain or TLS as set?"
@@ -84,6 +88,10 @@ package enum TLSProblem: Error, Sendable, Equatable, CustomStringConvertible {
     case unknownAuthority
     case wrongHost(String)
     case authorityFile(path: String, words: String)
+    /// What came is no TLS.
+    case plainServer(String)
+    /// Nothing came: a plain Redis waits for the end of what looks like a long line.
+    case silentServer(String, limit: Duration)
     case other(String)
 
     package var description: String {
@@ -96,6 +104,10 @@ package enum TLSProblem: Error, Sendable, Equatable, CustomStringConvertible {
         case .wrongHost(let host):
             "the server's certificate is not for \(host); connect by a name in it, or have one made for \(host)"
         case .authorityFile(let path, let words): "REDIS_CA_LOCATION \(path) cannot be read: \(words)"
+        case .plainServer(let server): "\(server) does not speak TLS; use redis:// instead of rediss://"
+        case .silentServer(let server, let limit):
+            "\(server) does not speak TLS, or hangs (no answer to its greeting within \(limit)); "
+                + "without TLS use redis:// instead of rediss://"
         case .other(let words): "\(words); does the server speak TLS 1.2 or newer on this port?"
         }
     }

@@ -7,11 +7,13 @@ import Glibc
     private let context: OpaquePointer
     private let session: OpaquePointer
     private let host: String
+    /// The server as messages name it.
+    private let server: String
     /// The last operation waits until the socket takes bytes, though it may have been a read.
     private(set) var wantsWrite = false
 
     /// - Parameter descriptor: not owned, must stay open as long as this lives.
-    init(descriptor: Int32, host: String, authorityLocation: String?) throws(TLSProblem) {
+    init(descriptor: Int32, host: String, server: String, authorityLocation: String?) throws(TLSProblem) {
         let context = unsafe try Self.context(authorityLocation)
         guard let session = unsafe SSL_new(context) else {
             unsafe SSL_CTX_free(context)
@@ -20,6 +22,7 @@ import Glibc
         unsafe self.context = context
         unsafe self.session = session
         self.host = host
+        self.server = server
         try name()
         guard let socket = unsafe openssl_shim_socket_bio(descriptor) else { throw Self.other() }
         unsafe SSL_set_bio(session, socket, socket)
@@ -71,6 +74,9 @@ import Glibc
         }
     }
 
+    /// Whether the server has sent anything at all.
+    var hasHeard: Bool { unsafe BIO_number_read(SSL_get_rbio(session)) > 0 }
+
     /// One step of the handshake; `true` when it is done.
     func handshake() throws(RedisError) -> Bool {
         ERR_clear_error()
@@ -117,7 +123,9 @@ import Glibc
     }
 
     private func problem() -> TLSProblem {
-        switch Int32(truncatingIfNeeded: unsafe SSL_get_verify_result(session)) {
+        // The first bytes were no record of TLS.
+        if ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER { return .plainServer(server) }
+        return switch Int32(truncatingIfNeeded: unsafe SSL_get_verify_result(session)) {
         case X509_V_OK: Self.other()
         case X509_V_ERR_CERT_HAS_EXPIRED: .expired
         case X509_V_ERR_CERT_NOT_YET_VALID: .notYetValid

@@ -54,10 +54,32 @@ import Testing
         settings.connectTimeout = .milliseconds(500)
         let client = Client(settings, patience: .seconds(4))
         let error = #expect(throws: RedisError.self) { try client.connect() }
+        #expect(error == .tls(.silentServer("127.0.0.1:\(server.port)", limit: .milliseconds(500))))
         #expect(
-            error
-                == .connectTimeout(
-                    endpoint: "127.0.0.1:\(server.port)", phase: "the TLS handshake", limit: .milliseconds(500)))
+            error?.description == "TLS: 127.0.0.1:\(server.port) does not speak TLS, or hangs (no answer to its "
+                + "greeting within 0.5 seconds); without TLS use redis:// instead of rediss://")
+    }
+
+    /// A server with too many clients says so at once, in the plain protocol.
+    @Test func plainWordsInsteadOfAHandshakeAreSaid() throws {
+        let server = try RedisServer { $0.further = [["maxclients", "1"]] }
+        let taken = ConnectionRig(RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: server.port)))
+        try taken.ready()
+        let client = Client(Self.settings(server, host: "127.0.0.1", authority: nil), patience: .seconds(4))
+        let error = #expect(throws: RedisError.self) { try client.connect() }
+        #expect(error == .tls(.plainServer("127.0.0.1:\(server.port)")))
+        #expect(error?.advice == .tell)
+        #expect(error?.description.contains("does not speak TLS; use redis://") == true)
+    }
+
+    @Test func aTLSServerBehindPlainSettingsIsSaid() throws {
+        let certificates = try Self.certificates.get()
+        let server = try RedisServer { $0.certificate = certificates.good }
+        let settings = RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: server.port))
+        let client = Client(settings, patience: .seconds(4))
+        let error = #expect(throws: RedisError.self) { try client.connect() }
+        #expect(error == .closedUnheard(endpoint: "127.0.0.1:\(server.port)"))
+        #expect(error?.description.hasSuffix("if it speaks TLS, use rediss:// instead of redis://") == true)
     }
 
     @Test func aTLSServerThatDiesIsAnOrdinaryEnd() throws {
