@@ -35,6 +35,10 @@ package struct KafkaSettings: Sendable, Equatable {
             ("ssl.ca.location", certificateAuthorities),
         ]
         for case (let name, let value?) in optional { all.append((name, value)) }
+        // Before 2.0 librdkafka took a certificate for any host.
+        if securityProtocol?.lowercased().hasSuffix("ssl") == true {
+            all.append(("ssl.endpoint.identification.algorithm", "https"))
+        }
         return all
     }
 }

@@ -6,6 +6,40 @@ import Testing
 import struct Configuration.Secret
 import enum Configuration.StartPosition
 
+/// librdkafka in front of a server with each kind of bad certificate. Any server will do: they are judged before its first
+/// word.
+@Suite("Certificates of brokers", .timeLimit(.minutes(2)))
+struct BrokerCertificateTests {
+    private static let certificates = Result { try Certificates() }
+
+    enum Kind: String, CaseIterable, Sendable { case expired, wrongHost, selfSigned, otherAuthority }
+
+    @Test(arguments: Kind.allCases) func badOnesAreRefused(_ kind: Kind) throws {
+        let certificates = try Self.certificates.get()
+        let pair =
+            switch kind {
+            case .otherAuthority: certificates.good
+            case .expired: certificates.expired
+            case .wrongHost: certificates.wrongHost
+            case .selfSigned: certificates.selfSigned
+            }
+        let server = try RedisServer { $0.certificate = pair }
+        var settings = KafkaSettings(brokers: "localhost:\(server.port)")
+        settings.securityProtocol = "SSL"
+        settings.certificateAuthorities =
+            kind == .otherAuthority ? certificates.selfSigned.certificate : certificates.authority
+        let consumer = try Consumer(
+            settings: settings, group: "g", instanceID: nil, subscription: ["t"], start: .earliest)
+        defer { consumer.close(deadline: .seconds(5)) }
+        var said = ""
+        try eventually("the client says what is wrong") {
+            do { try consumer.join(timeout: .seconds(1)) } catch { said += "\(error)\n" }
+            while let event = consumer.nextEvent() { said += "\(event)\n" }
+            return said.contains("certificate verify failed")
+        }
+    }
+}
+
 @Suite("TLS and SASL", .enabled(if: KafkaCluster.isAvailable), .serialized, .timeLimit(.minutes(3)))
 struct SecurityTests {
     private func secure(_ kafka: KafkaCluster, mechanism: String = "PLAIN", password: String = "secret")
