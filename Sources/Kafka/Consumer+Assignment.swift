@@ -6,7 +6,7 @@ extension Consumer {
     /// new and read from its first record. When it throws nothing has happened: repeat it, soon where the error is
     /// retriable, slowly where a person is needed (a wrong password, an unknown certificate).
     package func join(timeout: Duration = .seconds(5)) throws(KafkaError) {
-        if knownTopics == nil { knownTopics = try topicsNow(timeout: timeout) }
+        if knownTopics == nil { knownTopics = try Set(metadata(timeout: timeout).map(\.topic)) }
         try subscribe()
     }
 
@@ -18,7 +18,9 @@ extension Consumer {
         }
     }
 
-    private func topicsNow(timeout: Duration) throws(KafkaError) -> Set<String> {
+    /// One entry for each partition of every topic. Blocks for a round trip, at most `timeout`.
+    private func metadata(timeout: Duration) throws(KafkaError) -> [(topic: String, partition: Int32, hasLeader: Bool)]
+    {
         var metadata: UnsafePointer<rd_kafka_metadata>?
         let code = unsafe rd_kafka_metadata(client, 1, nil, &metadata, max(1, timeout.cMilliseconds))
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
@@ -29,22 +31,59 @@ extension Consumer {
         }
         defer { unsafe rd_kafka_metadata_destroy(metadata) }
         context.noteActivity()
-        return unsafe Set(
-            (0..<Int(metadata.pointee.topic_cnt)).map { unsafe String(cString: metadata.pointee.topics[$0].topic) })
+        return unsafe (0..<Int(metadata.pointee.topic_cnt)).flatMap { index in
+            let topic = unsafe metadata.pointee.topics[index]
+            let name = unsafe String(cString: topic.topic)
+            return unsafe (0..<Int(topic.partition_cnt)).map { place in
+                let partition = unsafe topic.partitions[place]
+                return unsafe (name, partition.id, partition.leader >= 0)
+            }
+        }
+    }
+
+    func partitionsWithLeader(deadline: Deadline) throws(KafkaError) -> Set<TopicPartition> {
+        try Set(
+            metadata(timeout: .milliseconds(deadline.remainingMilliseconds)).filter(\.hasLeader)
+                .map { TopicPartition(topic: $0.topic, partition: $0.partition) })
     }
 
     /// Takes the partitions of `.assigning`: looks up where to begin, commits what START decided, and starts reading.
     ///
-    /// Blocks: about a round trip each for committed offsets, ends and times; at most `timeout`. When it throws nothing
-    /// is assigned, and if the error is retriable call it again with the same partitions (keep calling `take`).
+    /// Blocks: about a round trip each for committed offsets, leaders, ends and times; at most `timeout`. When it throws
+    /// nothing is assigned, and if the error is retriable call it again with the same partitions (keep calling `take`).
+    /// Partitions without commit and leader are left out; `.assigning` names them again once they have a leader.
     package func assign(_ partitions: [TopicPartition], timeout: Duration = .seconds(5)) throws(KafkaError)
         -> [AssignedPartition]
     {
         guard pendingAssignment != nil else { return [] }
         let deadline = Deadline(timeout)
-        let found = partitions.isEmpty ? [] : try positions(of: partitions, deadline: deadline)
+        let (found, waiting) = partitions.isEmpty ? ([], []) : try positions(of: partitions, deadline: deadline)
+        // The older protocol knows no second part of an assignment.
+        guard waiting.isEmpty || (unsafe isCooperative(client)) else {
+            throw .failed(
+                attempt: "find start positions of \(waiting[0])", KafkaFailure(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE))
+        }
         let fresh = found.filter { $0.isFresh }
-        return try take(found, areCommitted: fresh.isEmpty || commitNow(fresh, deadline: deadline))
+        let taken = try take(found, areCommitted: fresh.isEmpty || commitNow(fresh, deadline: deadline))
+        leaderless.removeAll { partitions.contains($0) }
+        leaderless += waiting
+        for partition in waiting {
+            Log.warning(
+                "Partition has no leader, it is taken over when it has one",
+                ["kafka.group": group, "kafka.topic": partition.topic, "kafka.partition": "\(partition.partition)"])
+        }
+        return taken
+    }
+
+    /// Names partitions again that waited for a leader and have one now.
+    private func checkLeaders() {
+        guard !leaderless.isEmpty, pendingAssignment == nil, pendingRevocation == nil,
+            let led = try? partitionsWithLeader(deadline: Deadline(.milliseconds(200)))
+        else { return }
+        let found = leaderless.filter { led.contains($0) }
+        guard !found.isEmpty else { return }
+        pendingAssignment = found
+        append(.assigning(found))
     }
 
     func take(_ found: [FoundPosition], areCommitted: Bool) throws(KafkaError) -> [AssignedPartition] {
@@ -118,7 +157,7 @@ extension Consumer {
     /// a word: then everything is revoked as lost and the group joined again. Call it every few seconds from the
     /// consumer's thread; takes microseconds, or up to 200 ms while no broker answers.
     package func checkMembership() {
-        if context.areBrokersDown { probe() }
+        if context.areBrokersDown { probe() } else { checkLeaders() }
         guard hasAssignment, pendingAssignment == nil, pendingRevocation == nil, slots.heldCount > 0 else { return }
         var list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
         guard unsafe rd_kafka_assignment(client, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list = unsafe list else {

@@ -9,8 +9,9 @@ extension Consumer {
     {
         let deadline = Deadline(timeout)
         // The ends first: a log that grows meanwhile only makes them too small.
-        let ends = try offsets(partitions, at: Self.end, deadline: deadline)
-        let starts = try offsets(partitions, at: Self.beginning, deadline: deadline)
+        let led = try partitionsWithLeader(deadline: deadline)
+        let ends = try offsets(partitions, of: led, at: Self.end, deadline: deadline)
+        let starts = try offsets(partitions, of: led, at: Self.beginning, deadline: deadline)
         return partitions.indices.map { index in
             guard case .success(let start) = starts[index], case .success(let end) = ends[index] else { return nil }
             return (start, end)

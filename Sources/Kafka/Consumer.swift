@@ -34,6 +34,8 @@ import Telemetry
     /// What was there before we subscribed; nil until `join` has asked.
     var knownTopics: Set<String>?
     var pendingAssignment: [TopicPartition]?
+    /// Ours, but not taken over yet: START could not be looked up in them, for want of a leader.
+    var leaderless: [TopicPartition] = []
     var pendingRevocation: ClientContext.Rebalance?
     var hasAssignment = false
     /// The broker has told us that a subscribed topic is not there.
@@ -123,6 +125,7 @@ import Telemetry
             // What was not assigned yet will not be.
             pendingAssignment = nil
             pendingRevocation = rebalance
+            leaderless.removeAll { rebalance.isLost || rebalance.partitions.contains($0) }
             if rebalance.isLost {
                 hasAssignment = false
                 isWaitingForTopics = false
@@ -130,6 +133,7 @@ import Telemetry
             return .revoking(rebalance.partitions.compactMap { slots.slot(named: $0) }, isLost: rebalance.isLost)
         case .failed(let failure):
             unsafe rd_kafka_assign(client, nil)
+            leaderless = []
             let held = slots.held
             hasAssignment = false
             if held.isEmpty { return .failure(failure) }

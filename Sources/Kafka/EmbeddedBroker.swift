@@ -57,6 +57,13 @@ internal import CKafkaShim
         try unsafe check(rd_kafka_mock_broker_set_up(cluster, Int32(broker)), "bring embedded broker \(broker) up")
     }
 
+    /// Takes the partition's leader away (`nil`), or gives it another.
+    package func setLeader(_ partition: TopicPartition, _ broker: Int?) throws(KafkaError) {
+        let code = unsafe rd_kafka_mock_partition_set_leader(
+            cluster, partition.topic, partition.partition, Int32(broker ?? -1))
+        try check(code, "set the leader of \(partition)")
+    }
+
     private func check(_ code: rd_kafka_resp_err_t, _ attempt: String) throws(KafkaError) {
         if code != RD_KAFKA_RESP_ERR_NO_ERROR { throw .failed(attempt: attempt, KafkaFailure(code)) }
     }

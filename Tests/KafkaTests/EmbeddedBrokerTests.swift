@@ -46,6 +46,43 @@ struct EmbeddedBrokerTests {
         first.stop()
     }
 
+    @Test func aPartitionWithoutALeaderHoldsUpNoOther() throws {
+        let broker = try EmbeddedBroker()
+        try broker.createTopic("led", partitions: 3)
+        for partition in 0..<3 {
+            try produce(KafkaSettings(brokers: broker.bootstrap), "led", ["\(partition)"], partition: Int32(partition))
+        }
+        let waiting = TopicPartition(topic: "led", partition: 1)
+        try broker.setLeader(waiting, nil)
+        func member() throws -> ConsumerDriver {
+            try ConsumerDriver(quick(broker.bootstrap), group: "g", topics: ["led"], sessionTimeout: .seconds(6))
+        }
+        let first = try member()
+        try first.run("both that have a leader") { Set(first.values) == ["0", "2"] }
+        // The group moves meanwhile: whoever has it then waits for the leader.
+        let second = try member()
+        func turn() throws {
+            for driver in [first, second] {
+                try driver.step()
+                driver.consumer.checkMembership()
+            }
+        }
+        try eventually("the two share them") {
+            try turn()
+            return first.owns.union(second.owns).count == 2 && !first.owns.isEmpty && !second.history.isEmpty
+        }
+        #expect(!first.owns.union(second.owns).contains(waiting))
+        try broker.setLeader(waiting, 1)
+        try eventually("the third, once it has a leader") {
+            try turn()
+            return (first.values + second.values).contains("1")
+        }
+        #expect(first.owns.isDisjoint(with: second.owns))
+        #expect(first.owns.union(second.owns).count == 3)
+        first.close()
+        second.close()
+    }
+
     @Test func injectedErrorsAreOvercomeAndAnAdminRequestIsRefusedByName() throws {
         let broker = try EmbeddedBroker()
         try broker.createTopic("errors", partitions: 1)
