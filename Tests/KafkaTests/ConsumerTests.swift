@@ -132,6 +132,12 @@ struct ConsumerTests {
         try driver.run("all records") { driver.records.count == 200 }
         #expect(driver.values == values)
         driver.close()
+        // Kafka's record batch, version 2: the codec is in the lowest bits of the attributes, which stand behind base
+        // offset (8 bytes), length (4), leader epoch (4), magic (1) and checksum (4).
+        let batch = try kafka.firstSegment(topic)
+        let known: [Producer.Compression: UInt8] = [.none: 0, .gzip: 1, .snappy: 2, .lz4: 3, .zstd: 4]
+        #expect(batch.count > 22 && batch[16] == 2)
+        #expect(batch[22] & 7 == known[codec])
     }
 
     @Test func pausedPartitionsAreSilentAndGoOnWithoutGapOrRepeat() throws {

@@ -55,6 +55,12 @@ package final class KafkaCluster: @unchecked Sendable {
 
     deinit { children.removeAll() }
 
+    /// The first segment of a partition's log, as broker 1 has it on disk.
+    package func firstSegment(_ topic: String, partition: Int = 0) throws -> [UInt8] {
+        let path = folder.file("data-1/\(topic)-\(partition)/00000000000000000000.log")
+        return try [UInt8](Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+
     /// Sends a broker the signal of a power cut and waits for its end. `boot` brings it back with its data.
     package func kill(_ identifier: Int) { end(identifier, with: SIGKILL) }
     /// Ends a broker in good order.
