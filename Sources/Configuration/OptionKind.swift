@@ -1,3 +1,5 @@
+import MarketData
+
 /// What a setting may hold, with its unit and limits.
 package enum OptionKind: Sendable, Equatable {
     case boolean
@@ -12,7 +14,7 @@ package enum OptionKind: Sendable, Equatable {
     /// Some of these words, at least one.
     case choices([String])
     case list
-    /// Lower-cased, `[a-z0-9_-]+`.
+    /// Lower-cased, see `Symbol`.
     case symbols
     case address
     case addresses
@@ -142,14 +144,12 @@ package enum OptionKind: Sendable, Equatable {
     }
 
     private static func symbol(_ text: String) throws(ValueFault) -> String {
-        let symbol = text.lowercased()
-        let isPlain = symbol.utf8.allSatisfy { byte in
-            (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5f || byte == 0x2d
+        guard let symbol = Symbol(text) else {
+            throw ValueFault(
+                "must hold symbols of letters, digits, _ and - such as btcusdt, at most \(Symbol.lengthLimit) characters",
+                got: text)
         }
-        guard isPlain, (1...64).contains(symbol.utf8.count) else {
-            throw ValueFault("must hold symbols of letters, digits, _ and - such as btcusdt", got: text)
-        }
-        return symbol
+        return symbol.name
     }
 
     private static func map(_ text: String) throws(ValueFault) -> [String: String] {

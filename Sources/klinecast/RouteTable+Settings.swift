@@ -10,14 +10,8 @@ extension RouteTable {
         for (index, rule) in settings.routes.enumerated() {
             rules.append(try Self.compiled(rule, number: index + 1))
         }
-        var symbols: Set<Symbol> = []
-        for name in settings.symbols {
-            guard let symbol = Symbol(name) else {
-                throw .usage(
-                    "router.symbols: \(name) is no symbol: at most \(Symbol.lengthLimit) of a to z, 0 to 9, _ and -")
-            }
-            symbols.insert(symbol)
-        }
+        // The setting was read as symbols: none is lost here.
+        let symbols = Set(settings.symbols.compactMap { Symbol($0) })
         self.init(
             prefix: settings.channelPrefix, rules: rules, symbols: symbols, legacyChannels: settings.hasLegacyChannels)
     }

@@ -78,6 +78,14 @@ import Testing
         #expect(value?.value == shown)
     }
 
+    /// The limit is the topics' and channels', documented with `Symbol`.
+    @Test func aSymbolHasAtMost32Characters() throws {
+        let longest = String(repeating: "a", count: 32)
+        #expect(try settings("SYMBOLS", "\(longest),b-t_1").router.symbols == [longest, "b-t_1"])
+        let error = #expect(throws: ConfigurationError.self) { try settings("SYMBOLS", longest + "a") }
+        #expect(error?.description.contains("at most 32 characters (got \(longest)a)") == true)
+    }
+
     @Test func messagesNameTheThingTheLimitTheValueAndTheRemedy() {
         let error = #expect(throws: ConfigurationError.self) { try settings("SINKS", "publish,lasst") }
         #expect(
