@@ -23,6 +23,20 @@ import Testing
         }
     }
 
+    /// The README's table has each command once, in the order of `klinecast help`.
+    @Test func theReadmeListsWhatTheOverviewLists() throws {
+        func words(_ pattern: String, _ text: String) throws -> [String] {
+            let expression = try NSRegularExpression(pattern: pattern, options: .anchorsMatchLines)
+            return expression.matches(in: text, range: NSRange(text.startIndex..., in: text))
+                .compactMap { Range($0.range(at: 1), in: text).map { String(text[$0]) } }
+        }
+        let readme = try String(contentsOfFile: Program.package + "/README.md", encoding: .utf8)
+        let overview = try Program.run("help").output
+        let listed = try words("^\\| `klinecast ([a-z]+)[^|]*\\|", readme)
+        #expect(!listed.isEmpty)
+        #expect(try listed == words("^  ([a-z]+) {2,}", overview))
+    }
+
     @Test func aTypoGetsASuggestion() throws {
         let command = try Program.run("brokr")
         #expect(command.code == 2)
