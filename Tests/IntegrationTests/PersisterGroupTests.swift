@@ -51,10 +51,10 @@ struct PersisterGroupTests {
             }
             frozen.process.signal(SIGSTOP)
             defer { frozen.process.signal(SIGCONT) }
-            try eventually("its partitions are written by the other", within: .seconds(40)) {
-                let before = corner.database.positions(corner.group)
-                usleep(500_000)
+            var before = corner.database.positions(corner.group)
+            try eventually("its partitions are written by the other", within: .seconds(40), every: .milliseconds(500)) {
                 let now = corner.database.positions(corner.group)
+                defer { before = now }
                 if corner.places.allSatisfy({ now[$0]?.next ?? 0 > before[$0]?.next ?? 0 }) { return true }
                 // Who stands still within a transaction keeps the lock of SQLite's file, and nobody can take it away.
                 return kind == .sqlite && other.health == "degraded"

@@ -110,7 +110,8 @@ struct WrittenRecord: Hashable, Sendable {
         unsafe rd_kafka_poll(client, 0)
     }
 
-    func serve() { unsafe rd_kafka_poll(client, 0) }
+    /// Takes acknowledgements, and waits at most so long for the first.
+    func serve(_ limit: Duration) { unsafe rd_kafka_poll(client, Int32(limit / .milliseconds(1))) }
 
     /// Waits until each record is acknowledged or has failed.
     @discardableResult func flush(within limit: Duration = .seconds(60)) throws -> Set<WrittenRecord> {
@@ -138,7 +139,7 @@ struct WrittenRecord: Hashable, Sendable {
     }
 }
 
-/// A thread that writes numbered records evenly to some partitions until it is told to stop.
+/// A thread that writes numbered records evenly to some partitions until it is told to stop, or nobody holds it any more.
 final class KafkaLoad: Sendable {
     private let writer: KafkaWriter
     private let isStopping = Mutex(false)
@@ -151,10 +152,10 @@ final class KafkaLoad: Sendable {
         value: (@Sendable (KafkaPlace, Int) -> String)? = nil
     ) {
         self.writer = writer
-        Thread.detachNewThread { [self] in
+        Thread.detachNewThread { [weak self] in
             let begun = ContinuousClock.now
             var count = 0
-            while !isStopping.withLock({ $0 }) {
+            while let load = self, !load.isStopping.withLock({ $0 }) {
                 let due = Int((ContinuousClock.now - begun) / .milliseconds(1)) * rate / 1000
                 do {
                     while count < due {
@@ -164,13 +165,12 @@ final class KafkaLoad: Sendable {
                         count += 1
                     }
                 } catch {
-                    problem.withLock { $0 = "\(error)" }
+                    load.problem.withLock { $0 = "\(error)" }
                     break
                 }
-                writer.serve()
-                usleep(2_000)
+                writer.serve(.milliseconds(2))
             }
-            ended.signal()
+            self?.ended.signal()
         }
     }
 
@@ -185,6 +185,4 @@ final class KafkaLoad: Sendable {
         if let problem = problem.withLock({ $0 }) { throw NeverHappened(description: problem) }
         return try writer.flush()
     }
-
-    deinit { isStopping.withLock { $0 = true } }
 }
