@@ -51,6 +51,22 @@ import TestRigs
         return (low, high)
     }
 
+    /// How many offsets the topic's logs hold, all partitions together; 0 while there is no such topic.
+    func extent(of topic: String) throws -> Int {
+        let handle = unsafe rd_kafka_topic_new(client, topic, nil)
+        defer { unsafe rd_kafka_topic_destroy(handle) }
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        try eventually("the brokers tell about \(topic)") {
+            unsafe rd_kafka_metadata(client, 0, handle, &metadata, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR
+        }
+        defer { unsafe rd_kafka_metadata_destroy(metadata) }
+        let partitions = unsafe metadata!.pointee.topic_cnt > 0 ? metadata!.pointee.topics[0].partition_cnt : 0
+        return try (0..<partitions).reduce(0) { sum, partition in
+            let (low, high) = try limits(KafkaPlace(topic: topic, partition: partition))
+            return sum + Int(high - low)
+        }
+    }
+
     /// The offsets of all records that the log holds now, in order.
     func offsets(_ place: KafkaPlace) throws -> [Int64] {
         let list = unsafe rd_kafka_topic_partition_list_new(1)!

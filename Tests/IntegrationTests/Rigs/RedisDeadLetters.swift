@@ -14,17 +14,28 @@ struct RedisDeadLetters {
     private static let line = "<<END OF RECORD>>\n"
     private static let null = "<<NULL>>"
 
-    /// The first `count` records of a topic, waiting for them; more than that are looked for during a moment.
-    ///
-    /// - Parameter isAll: that many are in the log, as somebody has seen: none is waited for.
-    static func read(
-        _ topic: String, count: Int, isAll: Bool = false, cluster: KafkaCluster? = nil
-    ) throws -> [RedisDeadLetters] {
+    /// All records of a topic, once it has `count` of them; what came in the meantime belongs to them.
+    static func read(_ topic: String, count: Int, cluster: KafkaCluster? = nil) throws -> [RedisDeadLetters] {
         let cluster = try cluster ?? KafkaCluster.shared()
+        // The consumer is told how many there are: how long it takes to find that there is no more is the machine's affair.
+        let group = try KafkaGroup(cluster.bootstrap, "dead-letters-\(topic)")
+        var extent = 0
+        var letters: [RedisDeadLetters] = []
+        repeat {
+            extent = try eventually("\(count) dead letters are in \(topic)") {
+                let extent = try group.extent(of: topic)
+                return extent >= count ? extent : nil
+            }
+            letters = try print(topic, count: extent, cluster)
+        } while try group.extent(of: topic) > extent
+        return letters
+    }
+
+    private static func print(_ topic: String, count: Int, _ cluster: KafkaCluster) throws -> [RedisDeadLetters] {
         var arguments = [
-            "--bootstrap-server", cluster.bootstrap, "--topic", topic, "--from-beginning",
+            "--bootstrap-server", cluster.bootstrap, "--topic", topic, "--from-beginning", "--max-messages", "\(count)",
+            "--timeout-ms", "60000",
         ]
-        arguments += isAll ? ["--max-messages", "\(count)", "--timeout-ms", "60000"] : ["--timeout-ms", "4000"]
         for property in [
             "print.headers=true", "print.key=true", "null.literal=\(null)", "line.separator=\(line)",
             "key.separator=<<|>>", "headers.separator=<<,>>",
@@ -33,7 +44,7 @@ struct RedisDeadLetters {
         child.waitForExit()
         let output = try Data(contentsOf: child.output)
         let letters = split([UInt8](output), Array(line.utf8)).dropLast().map { RedisDeadLetters(parsing: $0) }
-        guard letters.count >= count else {
+        guard letters.count == count else {
             throw NeverHappened(
                 description: "\(count) dead letters in \(topic), there are \(letters.count):\n"
                     + String(decoding: output.prefix(2_000), as: UTF8.self))
