@@ -37,7 +37,7 @@ struct UpTests {
     }
 
     private func expectGone(_ children: [Int32]) throws {
-        try eventually("no child is left", within: .seconds(10)) {
+        try eventually("no child is left") {
             children.allSatisfy { !FileManager.default.fileExists(atPath: "/proc/\($0)/exe") }
         }
     }

@@ -127,7 +127,7 @@ import Testing
         let begin = ContinuousClock.now
         rig.server.stop()
         rig.server.stop()
-        #expect(ContinuousClock.now - begin < .seconds(2))
+        #expect(ContinuousClock.now - begin < .seconds(5))
         #expect(idle.receive().isEmpty)
         let next = try Server(
             host: "127.0.0.1", port: rig.server.port, setting: "ROUTER_ADDR", routes: [], hosts: .any,

@@ -116,7 +116,7 @@ struct GroupChangeTests {
     ) throws -> Int {
         // While a group changes no commit comes for some seconds: begin with a fresh one.
         let before = try corner.group.committed(corner.places)
-        try eventually("it commits", within: .seconds(10)) {
+        try eventually("it commits") {
             let now = try corner.group.committed(corner.places)
             return held.allSatisfy { now[$0] ?? 0 > before[$0] ?? 0 }
         }

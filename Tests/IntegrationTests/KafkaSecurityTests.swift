@@ -29,7 +29,7 @@ struct KafkaSecurityTests {
     /// The router stays up, is not ready, and says all of these, in /health and in its log.
     private func expectRefusal(_ corner: KafkaCorner, _ environment: [String: String], _ words: [String]) throws {
         let router = try corner.router(environment)
-        try eventually("/health says why: \(words)", within: .seconds(20)) {
+        try eventually("/health says why: \(words)") {
             guard router.process.isRunning else { throw NeverHappened(description: router.process.text) }
             let reasons = router.reasons.joined(separator: "\n")
             return words.allSatisfy { reasons.contains($0) }

@@ -30,7 +30,7 @@ struct RedisAbsenceTests {
         try subscriber.wait(for: 3_000)
         proxy.shut()
         let gone = ContinuousClock.now
-        try eventually("health says so", within: .seconds(5)) {
+        try eventually("health says so") {
             router.health == "degraded" && router.reasons.contains { $0.contains("Redis is not ready") }
         }
         #expect(try router.get("/health/ready")?.status == 503)
@@ -75,6 +75,9 @@ struct RedisAbsenceTests {
         // The stall's limit lies within the absence: the consumer's pause is part of the test.
         let router = try rig.router(redis.url, ["KAFKA_STALL_PAUSE": "2s"], waits: false)
         try subscriber.wait(for: 3_000)
+        let asking = ContinuousClock.now
+        #expect(router.health != nil)
+        let answer = ContinuousClock.now - asking
         redis.freeze()
         defer { redis.thaw() }
         let frozen = ContinuousClock.now
@@ -83,7 +86,8 @@ struct RedisAbsenceTests {
         }
         let noticed = ContinuousClock.now - frozen
         print("a frozen Redis was noticed after \(noticed)")
-        #expect(noticed < .seconds(5))
+        // Five seconds, and the two questions that it takes to hear of it, which may take long on a busy machine.
+        #expect(noticed < .seconds(5) + answer * 10)
         let before = router.residentBytes
         try eventually("the absence is over", within: Self.absence + .seconds(5)) {
             ContinuousClock.now - frozen > Self.absence / 2
@@ -121,7 +125,7 @@ struct RedisAbsenceTests {
             try redis.forgetData()
             try redis.start()
             #expect(try RedisAsker(redis).ask("GET", "any") == .null)
-            try eventually("the last values are back", within: .seconds(15)) { try values() == before }
+            try eventually("the last values are back") { try values() == before }
         }
         try eventually("health is well again") { router.health == "healthy" }
         // A newer value is not put back by an older one.
@@ -129,7 +133,7 @@ struct RedisAbsenceTests {
         try eventually("the newest value is there") { try values()[0].bytes.flatMap { Sighting($0) }?.number == 500 }
         redis.kill()
         try redis.start()
-        try eventually("the newest value is back", within: .seconds(15)) {
+        try eventually("the newest value is back") {
             try values()[0].bytes.flatMap { Sighting($0) }?.number == 500
         }
     }

@@ -56,7 +56,7 @@ struct RedisRepliesTests {
         let server = try FakeRedis(for: rig.symbol)
         defer { server.end() }
         try rig.messages.createTopic(rig.topic())
-        let router = try rig.router(server.url, ["SINKS": "publish", "REDIS_REPLY_DEADLINE": "400ms"])
+        let router = try rig.router(server.url, ["SINKS": "publish", "REDIS_REPLY_DEADLINE": "3s"])
         func published(_ numbers: Range<Int>) -> [Int] {
             server.commands.filter { $0[0] == "PUBLISH" && $0[1] == rig.channel() }
                 .compactMap { Sighting(Array($0[2].utf8))?.number }.filter(numbers.contains)
@@ -159,7 +159,7 @@ struct RedisRepliesTests {
         let router = try rig.router(server.url, ["REDIS_REPLY_DEADLINE": "400ms"], waits: false)
         func expectTold(_ words: String) throws {
             do {
-                try eventually("health says \(words)", within: .seconds(15)) {
+                try eventually("health says \(words)") {
                     router.health == "degraded" && router.reasons.contains { $0.contains(words) }
                 }
             } catch {

@@ -219,8 +219,8 @@ struct RouterHTTPRedisTests {
         for path in Self.paths { #expect(try http.ask("GET", path).status == 200, "\(path)") }
         let pages = ContinuousClock.now - begin
         print("20,000 messages: \(alone) alone, \(beside) beside \(idle.count) idle connections; six pages \(pages)")
-        #expect(pages < .seconds(3))
-        #expect(beside < alone * 3 + .seconds(2))
+        #expect(pages < .seconds(10))
+        #expect(beside < alone * 5 + .seconds(5))
         #expect(subscriber.received.compactMap { Sighting($0.payload)?.number } == Array(0..<42_000))
         #expect(router.health == "healthy")
         withExtendedLifetime(idle) {}

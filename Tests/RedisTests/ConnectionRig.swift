@@ -27,7 +27,7 @@ final class ConnectionRig {
         while connection.receive(now: .now) { while let reply = connection.nextReply() { replies.append(reply.tree) } }
     }
 
-    func run(_ what: String, within limit: Duration = .seconds(10), until condition: () -> Bool) throws {
+    func run(_ what: String, within limit: Duration = .seconds(30), until condition: () -> Bool) throws {
         let deadline = ContinuousClock.now + limit
         while !condition() {
             guard ContinuousClock.now < deadline else {
@@ -37,7 +37,7 @@ final class ConnectionRig {
         }
     }
 
-    func ready(within limit: Duration = .seconds(10)) throws {
+    func ready(within limit: Duration = .seconds(30)) throws {
         try run("ready", within: limit) { connection.isReady }
     }
 

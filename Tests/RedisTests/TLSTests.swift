@@ -51,13 +51,13 @@ import Testing
     @Test func aPlainServerBehindTLSSettingsIsSaid() throws {
         let server = try RedisServer()
         var settings = Self.settings(server, host: "127.0.0.1", authority: nil)
-        settings.connectTimeout = .milliseconds(500)
-        let client = Client(settings, patience: .seconds(4))
+        settings.connectTimeout = .seconds(2)
+        let client = Client(settings, patience: .seconds(10))
         let error = #expect(throws: RedisError.self) { try client.connect() }
-        #expect(error == .tls(.silentServer("127.0.0.1:\(server.port)", limit: .milliseconds(500))))
+        #expect(error == .tls(.silentServer("127.0.0.1:\(server.port)", limit: .seconds(2))))
         #expect(
             error?.description == "TLS: 127.0.0.1:\(server.port) does not speak TLS, or hangs (no answer to its "
-                + "greeting within 0.5 seconds); without TLS use redis:// instead of rediss://")
+                + "greeting within 2.0 seconds); without TLS use redis:// instead of rediss://")
     }
 
     /// A server with too many clients says so at once, in the plain protocol.
