@@ -6,7 +6,15 @@ extension Consumer {
     /// new and read from its first record. When it throws nothing has happened: repeat it, soon where the error is
     /// retriable, slowly where a person is needed (a wrong password, an unknown certificate).
     package func join(timeout: Duration = .seconds(5)) throws(KafkaError) {
-        if knownTopics == nil { knownTopics = try Set(metadata(timeout: timeout).map(\.topic)) }
+        if knownTopics == nil {
+            do throws(KafkaError) {
+                knownTopics = try Set(metadata(timeout: timeout).map(\.topic))
+            } catch {
+                // Why, for example a wrong password, comes as an error of its own from the broker's thread.
+                serveCallbacks(milliseconds: 100)
+                throw context.lastFailure.map { .failed(attempt: Self.listing, $0) } ?? error
+            }
+        }
         try subscribe()
     }
 
@@ -18,6 +26,8 @@ extension Consumer {
         }
     }
 
+    private static let listing = "list the topics"
+
     /// One entry for each partition of every topic. Blocks for a round trip, at most `timeout`.
     private func metadata(timeout: Duration) throws(KafkaError) -> [(topic: String, partition: Int32, hasLeader: Bool)]
     {
@@ -25,9 +35,7 @@ extension Consumer {
         let code = unsafe rd_kafka_metadata(client, 1, nil, &metadata, max(1, timeout.cMilliseconds))
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
             let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__FAIL : code
-            // Why, for example a wrong password, comes as an error of its own from the broker's thread.
-            serveCallbacks(milliseconds: 100)
-            throw .failed(attempt: "list the topics", context.lastFailure ?? KafkaFailure(failure))
+            throw .failed(attempt: Self.listing, KafkaFailure(failure))
         }
         defer { unsafe rd_kafka_metadata_destroy(metadata) }
         context.noteActivity()
