@@ -115,7 +115,9 @@ struct StartTests {
             #expect(all.allSatisfy { $0.timestamp >= begun - 1000 }, "older than START")
             for place in corner.places {
                 let offsets = Set(all.filter { $0.record.place == place }.map(\.record.offset))
-                let start = try #require(committed[place] ?? offsets.min())
+                let first = try #require(offsets.min())
+                // On a slow machine the first regular commit was quicker than the kill.
+                let start = min(committed[place] ?? first, first)
                 let last = try #require(offsets.max())
                 #expect(offsets == Set(start...last), "round \(round), \(place): from \(start) to \(last)")
             }
