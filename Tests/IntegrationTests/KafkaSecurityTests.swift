@@ -88,6 +88,7 @@ struct KafkaPropertyTests {
                 "KAFKA_BROKER": "127.0.0.1:\(freePort())", "REDIS_URL": "redis://127.0.0.1:\(freePort())",
                 "ROUTER_ADDR": "127.0.0.1:\(freePort())", "STATE_DIR": folder.path, "PERSIST": "off",
             ])
+        try eventually("the router ends") { !router.isRunning }
         let code = router.waitForExit()
         #expect(code == 1 || code == 2)
         #expect(router.text.contains(sentence))
