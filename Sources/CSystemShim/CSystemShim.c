@@ -115,3 +115,10 @@ int system_shim_spawn(const char *path, char *const *arguments, char *const *env
     if (child < 0) errno = reason;
     return child;
 }
+
+int system_shim_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+int system_shim_spawn_change_folder(posix_spawn_file_actions_t *actions, const char *path) {
+    return posix_spawn_file_actions_addchdir_np(actions, path);
+}

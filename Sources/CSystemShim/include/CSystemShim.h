@@ -1,5 +1,6 @@
 // What Glibc's Swift module leaves out: epoll, eventfd, thread names, the standard error stream's descriptor.
 #pragma once
+#include <spawn.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -28,3 +29,7 @@ int system_shim_signals_watch(const int *signals, int count);
 /// as at a program's start, in a process group of its own. The kernel kills it when the thread that called this ends:
 /// call it on the main thread. Returns the process id, or -1 with the errno of what failed, exec included.
 int system_shim_spawn(const char *path, char *const *arguments, char *const *environment, int output);
+/// glibc's own additions to posix_spawn, which Swift does not see: close every descriptor from `first` on, and change the
+/// folder.
+int system_shim_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
+int system_shim_spawn_change_folder(posix_spawn_file_actions_t *actions, const char *path);

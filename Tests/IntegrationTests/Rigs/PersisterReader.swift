@@ -69,22 +69,24 @@ final class PersisterReader {
                     answer = {"error": str(error)}
                 print(json.dumps(answer), flush=True)
             """
-        private let process = Process()
+        private let process: ChildProcess
         private let input = Pipe()
         private let output = Pipe()
 
         init(_ path: String, _ prefix: [String]) throws {
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = prefix + ["python3", "-S", "-c", Self.program, path]
-            process.standardInput = input
-            process.standardOutput = output
-            try process.run()
+            let words = prefix + ["python3", "-S", "-c", Self.program, path]
+            process = try ChildProcess(
+                words[0], Array(words.dropFirst()), input: input.fileHandleForReading,
+                output: output.fileHandleForWriting)
+            // The child's ends are the child's alone, or neither side would see the other's end.
+            try input.fileHandleForReading.close()
+            try output.fileHandleForWriting.close()
         }
 
         /// The end of its input is the end of it.
         deinit {
             try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
+            process.waitForExit()
         }
 
         func rows(_ statement: String) throws -> [[String?]] {
