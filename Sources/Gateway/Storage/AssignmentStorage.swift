@@ -1,4 +1,5 @@
 package import Assignment
+package import MarketData
 
 /// Where all processes find the assignments.
 ///
@@ -11,6 +12,9 @@ package protocol AssignmentStorage: AnyObject {
     /// Stores `change.next` if `change.base` is still what is stored: all of it or nothing, with its history entry and
     /// the notification. The times of assignment are the storage's.
     func commit(_ change: Change) throws(StorageError) -> Committed
+
+    /// What a request with this key was answered when it was stored; `nil` when none was. Its own `answer` plays no part.
+    func answer(to key: RequestKey) throws(StorageError) -> [UInt8]?
 
     /// The newest first.
     func history(limit: Int) throws(StorageError) -> [HistoryEntry]
@@ -31,10 +35,27 @@ package protocol AssignmentStorage: AnyObject {
 package struct StoredState: Sendable {
     package let tag: StateTag
     package let state: AssignmentState
+    /// Set while the storage has less than this process knew: the controller then raises epochs and stores a change of the
+    /// action `recovery`, which ends it.
+    package let recovery: Recovery?
 
-    package init(tag: StateTag, state: AssignmentState) {
+    package init(tag: StateTag, state: AssignmentState, recovery: Recovery? = nil) {
         self.tag = tag
         self.state = state
+        self.recovery = recovery
+    }
+}
+
+/// What a process knows of writes that the storage acknowledged and lost.
+package struct Recovery: Equatable, Sendable {
+    /// The newest state that this process knew.
+    package let known: StateTag
+    /// Epochs that were handed out and lie above what is stored: for `AssignmentState.raiseEpochs`.
+    package let epochs: [Symbol: Epoch]
+
+    package init(known: StateTag, epochs: [Symbol: Epoch]) {
+        self.known = known
+        self.epochs = epochs
     }
 }
 
