@@ -79,13 +79,14 @@ package struct AssignmentState: Equatable, Sendable {
     }
 
     /// After the storage may have lost writes: raises the epoch of each symbol that a worker reports at a higher one than is
-    /// stored, so that the stored owner is the newest again. The symbols whose epoch was raised, in order of their names.
+    /// stored, so that the stored owner is the newest again; above the floor too, which lies above whatever nobody reports. The
+    /// symbols whose epoch was raised, in order of their names.
     package mutating func raiseEpochs(above reported: [Symbol: Epoch]) -> [Symbol] {
         var raised: [Symbol] = []
         for (symbol, epoch) in reported {
             if let stored = placements[symbol]?.epoch {
                 guard epoch > stored else { continue }
-                placements[symbol]?.epoch = .following(stored, epoch)
+                placements[symbol]?.epoch = .following(max(stored, epochFloor), epoch)
                 raised.append(symbol)
             } else {
                 epochFloor = max(epochFloor, epoch)

@@ -141,7 +141,7 @@ extension Draft {
 
     /// Each symbol to the one place that it may have. Those that are there already keep their seats; the others come in
     /// the order of their names. One that finds no seat keeps its own, so that whoever took that one looks again.
-    private mutating func place(_ symbols: [Int], at target: (Symbol) -> Int, reason: () -> Plan.MoveReason) {
+    mutating func place(_ symbols: [Int], at target: (Symbol) -> Int, reason: () -> Plan.MoveReason) {
         let targets = symbols.map { (subject: $0, place: target(subjects[$0].symbol)) }
         for (subject, _) in targets { lift(subject) }
         for (subject, place) in targets where subjects[subject].place == place { settle(subject, at: place, reason()) }

@@ -56,6 +56,14 @@ package struct Reconciler: Sendable {
         package let attempts: Int
         /// `nil` while nothing failed.
         package let error: String?
+
+        package init(symbol: Symbol, worker: WorkerName, verb: Verb, attempts: Int, error: String?) {
+            self.symbol = symbol
+            self.worker = worker
+            self.verb = verb
+            self.attempts = attempts
+            self.error = error
+        }
     }
 
     private struct Place: Hashable {

@@ -3,7 +3,8 @@ package import MarketData
 
 /// What operators do with assignments, the same through HTTP and the command line: read, plan, and store the plan.
 ///
-/// Blocking, one thread at a time, like its storage.
+/// Without a condition a change is planned anew when somebody else was faster, `attemptLimit` times; with one the client is told.
+/// What changes nothing is not stored. Blocking, one thread at a time, like its storage.
 package struct AssignmentService {
     /// How a request is to be carried out.
     package struct Terms: Sendable {
@@ -32,8 +33,11 @@ package struct AssignmentService {
     package struct Outcome: Sendable {
         package let plan: Plan
         package let before: StoredState
-        /// As it is now; `before` when nothing was stored.
+        /// As it is now; `before` when nothing was stored. In what `Terms.answer` is given, who is to be served by another
+        /// worker has the time 0, since only the storage knows it.
         package let after: StoredState
+        /// Symbols that are served by nobody in the end, in the order of their names; no plan's moves tell them.
+        package let removed: [Symbol]
         /// The plan was carried out; false for a plan only, and for one without a change.
         package let isStored: Bool
     }
@@ -43,6 +47,9 @@ package struct AssignmentService {
         case repeated(answer: [UInt8])
     }
 
+    /// Somebody has stored a change each time that an attempt fails, so that all get their turn soon.
+    static let attemptLimit = 32
+
     package let storage: any AssignmentStorage
 
     package init(storage: any AssignmentStorage) { self.storage = storage }
@@ -50,33 +57,48 @@ package struct AssignmentService {
     /// Capacity that does not suffice throws `noCapacity`, live or not, and changes nothing.
     package func dispatch(_ request: Dispatch, _ terms: Terms, as action: HistoryEntry.Action = .dispatch)
         throws(AssignmentError) -> Result
-    { fatalError() }
+    {
+        try carryOut(action, terms) { state throws(AssignmentError) in
+            let plan = try Self.planned { () throws(PlanError) in try state.plan(request) }
+            guard plan.unplaced.isEmpty else { throw .noCapacity(plan) }
+            return try Self.step(from: state, by: plan)
+        }
+    }
 
     /// What finds no place stays where it is, in the plan's `unplaced`.
-    package func rebalance(_ request: Rebalance, _ terms: Terms) throws(AssignmentError) -> Result { fatalError() }
+    package func rebalance(_ request: Rebalance, _ terms: Terms) throws(AssignmentError) -> Result {
+        try carryOut(.rebalance, terms) { state throws(AssignmentError) in
+            try Self.step(from: state, by: try Self.planned { () throws(PlanError) in try state.plan(request) })
+        }
+    }
 
     /// These symbols are served by nobody from here on; those that nobody serves are left alone. `nil`: all.
-    package func remove(_ symbols: [Symbol]?, _ terms: Terms) throws(AssignmentError) -> Result { fatalError() }
+    package func remove(_ symbols: [Symbol]?, _ terms: Terms) throws(AssignmentError) -> Result {
+        try carryOut(symbols == nil ? .clear : .unsubscribe, terms) { state throws(AssignmentError) in
+            let removed = symbols.map(Set.init) ?? Set(state.placements.keys)
+            var next = state
+            next.remove(Array(removed))
+            return Step(plan: state.plan(removing: removed), next: next)
+        }
+    }
 
-    /// The file's rows become the whole assignment, or, with `keepsOthers`, join it. Each row's worker must be registered.
+    /// The file's rows become the whole assignment, or, with `keepsOthers`, join it. Each row's worker must be registered,
+    /// and have room. Symbols that are placed already keep their timeframes.
     package func importRows(_ file: AssignmentFile, timeframes: [Timeframe], keepsOthers: Bool, _ terms: Terms)
         throws(AssignmentError) -> Result
-    { fatalError() }
-
-    /// A known worker's address, capacity and weight are changed; it keeps its rank and is active.
-    package func register(
-        _ name: WorkerName, address: String, capacity: Int?, weight: Int, _ terms: Terms
-    ) throws(AssignmentError) -> StoredState { fatalError() }
-
-    /// An operator's word: active or draining.
-    package func setState(_ state: Worker.State, of name: WorkerName, _ terms: Terms) throws(AssignmentError)
-        -> StoredState
-    { fatalError() }
-
-    /// Refused while the worker has symbols, unless `abandons`: they then get another worker at the next rebalance.
-    package func removeWorker(_ name: WorkerName, abandons: Bool, _ terms: Terms) throws(AssignmentError)
-        -> StoredState
-    { fatalError() }
+    {
+        guard file.problems.isEmpty else { throw .badFile(file.problems) }
+        return try carryOut(.import, terms) { state throws(AssignmentError) in
+            let named = Set(file.rows.map(\.symbol))
+            var base = state
+            if !keepsOthers, !named.isEmpty { base.remove(state.placements.keys.filter { !named.contains($0) }) }
+            let plan = try Self.planned { [base] () throws(PlanError) in
+                try base.plan(rows: file.rows, timeframes: timeframes)
+            }
+            guard plan.unplaced.isEmpty else { throw .noCapacity(plan) }
+            return try Self.step(from: base, by: plan)
+        }
+    }
 }
 
 package enum AssignmentError: Error, CustomStringConvertible {
@@ -95,12 +117,30 @@ package enum AssignmentError: Error, CustomStringConvertible {
         case .plan(let error): error.description
         case .storage(let error): error.description
         case .noCapacity(let plan):
-            "\(plan.unplaced.count) symbols found no place: raise the capacity or add a worker"
+            Self.sentence(unplaced: plan.unplaced)
         case .workerHasSymbols(let name, let count):
-            "worker \(name) has \(count) symbols: set it to draining and rebalance first"
+            "worker \(name) has \(count) \(count == 1 ? "symbol" : "symbols"): set it to draining and rebalance first, or "
+                + "abandon them, so that they wait for the next rebalance"
         case .unknownWorker(let name, let known):
             PlanError.unknownWorker(name, known: known).description
-        case .badFile(let problems): problems.prefix(10).map(\.description).joined(separator: "\n")
+        case .badFile(let problems):
+            problems.prefix(Self.shown).map(\.description).joined(separator: "\n")
+                + (problems.count > Self.shown ? "\nand \(problems.count - Self.shown) more" : "")
         }
+    }
+
+    /// What a sentence lists at most.
+    private static let shown = 10
+
+    private static func sentence(unplaced: [Plan.Unplaced]) -> String {
+        let names = unplaced.prefix(shown).map { $0.symbol.name.uppercased() }.joined(separator: ", ")
+        let rest = unplaced.count > shown ? " and \(unplaced.count - shown) more" : ""
+        let remedy =
+            unplaced.contains { $0.reason == .noActiveWorker }
+            ? "no worker is active: register one, or wait until one is heard again"
+            : "raise the capacity or add a worker"
+        return
+            "\(unplaced.count) \(unplaced.count == 1 ? "symbol" : "symbols") found no place (\(names)\(rest)); nothing was "
+            + "changed; \(remedy)"
     }
 }

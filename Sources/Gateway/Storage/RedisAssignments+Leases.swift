@@ -1,0 +1,76 @@
+package import Assignment
+import Redis
+
+/// Leases run by the server's clock alone: PX.
+extension RedisAssignments {
+    package func acquire(_ lease: LeaseName, token: String, for duration: Duration) throws(StorageError) -> Bool {
+        let milliseconds = duration / .milliseconds(1)
+        precondition(!token.isEmpty && milliseconds >= 1, "a lease has a holder and a time")
+        let reply = try scripts.run(
+            StorageScripts.acquire, keys: [AssignmentKeys.lease(lease)],
+            [Array(token.utf8), Array(String(Int64(milliseconds)).utf8)])
+        guard let isGranted = reply.integer else { throw Self.unexpected("acquire") }
+        return isGranted == 1
+    }
+
+    package func release(_ lease: LeaseName, token: String) throws(StorageError) {
+        _ = try scripts.run(StorageScripts.release, keys: [AssignmentKeys.lease(lease)], [Array(token.utf8)])
+    }
+
+    package func leases(of workers: [WorkerName]) throws(StorageError) -> Set<WorkerName> {
+        guard !workers.isEmpty else { return [] }
+        let reply = try scripts.command(["MGET"] + workers.map { AssignmentKeys.lease(.worker($0)) })
+        guard let holders = reply.elements, holders.count == workers.count else { throw Self.unexpected("MGET") }
+        return Set(zip(workers, holders).filter { $0.1 != .null }.map(\.0))
+    }
+
+    package func progress() throws(StorageError) -> Progress? {
+        guard case .bulk(let bytes) = try scripts.command(["GET", AssignmentKeys.progress]) else { return nil }
+        do throws(JSONScanner.Fault) {
+            return try StoredJSON.progress(bytes)
+        } catch {
+            throw .damaged("Redis key \(AssignmentKeys.progress): \(error); DEL it, a controller writes it anew")
+        }
+    }
+
+    package func post(_ progress: Progress) throws(StorageError) {
+        _ = try scripts.run(
+            StorageScripts.post, keys: [AssignmentKeys.progress], [StoredJSON.bytesToBeStamped(progress)])
+    }
+}
+
+extension RedisAssignments {
+    /// Entries asked for at once: the longest have 100,000 steps of 100 bytes, and one answer may take 64 MiB.
+    private static let page = 5
+
+    package func history(limit: Int) throws(StorageError) -> [HistoryEntry] {
+        var entries: [HistoryEntry] = []
+        var end = "+"
+        let limit = min(limit, Self.historyLimit)
+        while entries.count < limit {
+            let count = min(Self.page, limit - entries.count)
+            let reply = try scripts.command(["XREVRANGE", AssignmentKeys.history, end, "-", "COUNT", "\(count)"])
+            guard let page = reply.elements else { throw Self.unexpected("XREVRANGE") }
+            for item in page {
+                guard let parts = item.elements, parts.count == 2, let id = parts[0].string else {
+                    throw Self.unexpected("XREVRANGE")
+                }
+                entries.append(try Self.entry(id, parts[1].elements ?? []))
+                end = "(" + id
+            }
+            if page.count < count { break }
+        }
+        return entries
+    }
+
+    private static func entry(_ id: String, _ fields: [ReplyTree]) throws(StorageError) -> HistoryEntry {
+        guard fields.count == 2, fields[0].string == "entry", case .bulk(let bytes) = fields[1] else {
+            throw .damaged("Redis key \(AssignmentKeys.history), entry \(id): one field `entry` expected; XDEL it")
+        }
+        do throws(JSONScanner.Fault) {
+            return try StoredJSON.historyEntry(bytes)
+        } catch {
+            throw .damaged("Redis key \(AssignmentKeys.history), entry \(id): \(error); XDEL it")
+        }
+    }
+}

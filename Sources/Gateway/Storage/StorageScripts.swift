@@ -1,0 +1,170 @@
+/// The programs that Redis runs: one a change, so that all of it happens or nothing.
+///
+/// Lua in Redis is atomic, yet nothing is rolled back when a call in the middle fails. So each script looks at everything
+/// first; then does once, without an effect, every kind of write that it will need, which is where a missing permission, full
+/// memory or a replica shows; and writes last. They run on Redis 6.2 and later.
+enum StorageScripts {
+    /// Takes the keys' types for granted no longer, and sees to it that the meta data belongs to what is stored.
+    ///
+    /// A new incarnation is drawn when the server is another process than the one that wrote last (restart, failover), or when
+    /// something is missing: the version, the meta data, or symbols and workers by their numbers. Then writes may have been
+    /// lost that were acknowledged, and with them epochs that were handed out. The epoch floor goes 2^20 above all that is
+    /// stored and all that the caller knows: more than a million changes would have to be lost before an epoch came twice.
+    /// With 2^52 as the highest floor that makes 2^32 incarnations, one a second for 136 years, and the next 2^52 numbers are
+    /// left for changes, all of them below `Epoch.limit` (2^53 - 1).
+    /// Where even the floor is gone nothing stored can be believed: then it is at least 2^20 for each second since 2026 began,
+    /// which stays below 2^52 until 2162, and is above what any earlier life of this storage can have reached.
+    ///
+    /// KEYS: meta, version, placements, workers; further ones by script.
+    /// ARGV: a new incarnation, should one be needed; the highest epoch that the caller knows.
+    /// Leaves: `incarnation`, `version`, `floor`, `since` (the incarnation's first version); `now`, milliseconds since 1970.
+    private static let prelude = #"""
+        local META, VERSION, PLACED, WORKERS, HISTORY, REQUEST = unpack(KEYS)
+        local kinds = {'hash', 'string', 'hash', 'hash', 'stream', 'string'}
+        for i, key in ipairs(KEYS) do
+          local kind = redis.call('TYPE', key).ok
+          if kind ~= 'none' and kind ~= kinds[i] then return {'foreign', key, kind, kinds[i]} end
+        end
+        local function whole(text) return text and #text <= 16 and string.match(text, '^%d+$') and text end
+        local function spell(number) return string.format('%.0f', number) end
+        local function clock()
+          local time = redis.call('TIME')
+          return time[1], spell(time[1] * 1000 + math.floor(time[2] / 1000))
+        end
+        local seconds, now = clock()
+        local incarnation, version, floor, since
+        local function establish()
+          local meta = redis.call('HMGET', META, 'incarnation', 'run_id', 'epoch_floor', 'since', 'symbols', 'workers')
+          local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+          local symbols, workers = redis.call('HLEN', PLACED), redis.call('HLEN', WORKERS)
+          incarnation = meta[1] and #meta[1] == 16 and string.match(meta[1], '^%x+$')
+          version = whole(redis.call('GET', VERSION))
+          floor, since = whole(meta[3]), whole(meta[4])
+          if incarnation and version and floor and since and meta[2] == run
+            and tonumber(meta[5]) == symbols and tonumber(meta[6]) == workers then return end
+          local highest = math.max(tonumber(floor or '0'), tonumber(ARGV[2]))
+          for _, text in ipairs(redis.call('HVALS', PLACED)) do
+            local epoch = whole(string.match(text, '"epoch"%s*:%s*(%d+)'))
+            if epoch and tonumber(epoch) <= 2 ^ 52 then highest = math.max(highest, tonumber(epoch)) end
+          end
+          if not floor then highest = math.max(highest, (seconds - 1767225600) * 2 ^ 20) end
+          floor = spell(math.min(highest, 2 ^ 52) + 2 ^ 20)
+          incarnation, version = ARGV[1], version or '0'
+          since = version
+          redis.call('HSET', META, 'incarnation', incarnation, 'run_id', run, 'epoch_floor', floor, 'since', since,
+            'symbols', symbols, 'workers', workers)
+          redis.call('SET', VERSION, version)
+        end
+
+        """#
+
+    /// All that is stored, or that it is what the caller has.
+    ///
+    /// KEYS: meta, version, placements, workers.
+    /// ARGV: a new incarnation, the highest known epoch, the caller's incarnation and version (empty for none).
+    /// Result: `same`; or `whole`, incarnation, version, floor, since, and the two hashes, each a list of names and values.
+    static let read = Script(
+        "read",
+        prelude + #"""
+            establish()
+            if incarnation == ARGV[3] and version == ARGV[4] then return {'same'} end
+            return {'whole', incarnation, version, floor, since,
+              redis.call('HGETALL', PLACED), redis.call('HGETALL', WORKERS)}
+            """#)
+
+    /// One change.
+    ///
+    /// KEYS: meta, version, placements, workers, history, and the request's own key where it has one.
+    /// ARGV: a new incarnation, the highest known epoch; expected incarnation and version; fingerprint and answer of the
+    /// request; its life in seconds; the new epoch floor; channel; action and author, each as JSON; the members of the history
+    /// entry behind version and time; the entries that history keeps; then five numbers and as many lists: placements to be
+    /// stamped with the time (symbol, JSON up to the time), others (symbol, JSON), symbols to be removed, workers (name,
+    /// JSON), workers to be removed.
+    /// Result: `stored`, version, time; `conflict`, incarnation, version; `repeated`, answer; `reused`.
+    static let commit = Script(
+        "commit",
+        prelude + #"""
+            local stored = REQUEST and redis.call('GET', REQUEST)
+            if stored then
+              local cut = string.find(stored, '\n', 1, true)
+              if not cut or string.sub(stored, 1, cut - 1) ~= ARGV[5] then return {'reused'} end
+              return {'repeated', string.sub(stored, cut + 1)}
+            end
+            establish()
+            if incarnation ~= ARGV[3] or version ~= ARGV[4] then return {'conflict', incarnation, version} end
+
+            local first = 19
+            local stamped, others, removed, workers, leavers = unpack(ARGV, 14, 18)
+            stamped, others, removed = tonumber(stamped), tonumber(others), tonumber(removed)
+            workers, leavers = tonumber(workers), tonumber(leavers)
+            if #ARGV ~= first - 1 + (stamped + others + workers) * 2 + removed + leavers then
+              return redis.error_reply('ERR the lists of a change are not as long as their numbers say')
+            end
+            local following = spell(tonumber(version) + 1)
+            local numbered = '{"version":' .. following
+
+            local failure
+            local function attempt(...)
+              if failure then return end
+              local reply = redis.pcall(...)
+              if type(reply) == 'table' and reply.err then failure = reply end
+            end
+            attempt('HSET', META, 'incarnation', incarnation)
+            attempt('SET', VERSION, version)
+            attempt('HDEL', PLACED, '')
+            attempt('HDEL', WORKERS, '')
+            if REQUEST then attempt('SET', REQUEST, '', 'XX', 'EX', ARGV[7]) end
+            attempt('PUBLISH', ARGV[9], numbered .. ',"incarnation":"' .. incarnation .. '","action":' .. ARGV[10]
+              .. ',"author":' .. ARGV[11] .. '}')
+            attempt('XADD', HISTORY, 'MAXLEN', '~', ARGV[13], '*', 'entry',
+              numbered .. ',"at":' .. now .. ',"action":' .. ARGV[10] .. ',"author":' .. ARGV[11] .. ',' .. ARGV[12])
+            if failure then return failure end
+
+            local function write(command, key, count)
+              local last = first + count
+              while first < last do
+                local stop = math.min(first + 1000, last)
+                redis.call(command, key, unpack(ARGV, first, stop - 1))
+                first = stop
+              end
+            end
+            for at = first + 1, first + stamped * 2, 2 do ARGV[at] = ARGV[at] .. now .. '}' end
+            write('HSET', PLACED, (stamped + others) * 2)
+            write('HDEL', PLACED, removed)
+            write('HSET', WORKERS, workers * 2)
+            write('HDEL', WORKERS, leavers)
+            if tonumber(ARGV[8]) > tonumber(floor) then floor = ARGV[8] end
+            redis.call('HSET', META, 'epoch_floor', floor, 'symbols', redis.call('HLEN', PLACED), 'workers',
+              redis.call('HLEN', WORKERS))
+            redis.call('SET', VERSION, following)
+            if REQUEST then redis.call('SET', REQUEST, ARGV[5] .. '\n' .. ARGV[6], 'EX', ARGV[7]) end
+            return {'stored', following, now}
+            """#)
+
+    /// Takes or renews a lease. KEYS: the lease. ARGV: token, milliseconds. Result: 1 when it is the token's.
+    static let acquire = Script(
+        "acquire",
+        #"""
+        local holder = redis.call('GET', KEYS[1])
+        if holder and holder ~= ARGV[1] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """#)
+
+    /// Gives a lease back. KEYS: the lease. ARGV: token. Result: 1 when it was the token's.
+    static let release = Script(
+        "release",
+        #"""
+        if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+        return redis.call('DEL', KEYS[1])
+        """#)
+
+    /// Notes the controller's last look. KEYS: progress. ARGV: its JSON up to the time.
+    static let post = Script(
+        "post",
+        #"""
+        local time = redis.call('TIME')
+        local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+        return redis.call('SET', KEYS[1], ARGV[1] .. now .. '}')
+        """#)
+}
