@@ -176,6 +176,23 @@ import Testing
         #expect(history.count == 1_000)
         #expect(history.map(\.version) == (251...1_250).reversed())
     }
+
+    @Test func longEntriesShortenTheHistory() throws {
+        let rig = try StorageRig()
+        var limits = RedisAssignments.HistoryLimits()
+        limits.bytes = 1 << 20
+        let storage = try rig.storage(history: limits)
+        var state = try storage.read()
+        let author = String(repeating: "a", count: 50_000)
+        for _ in 0..<100 {
+            guard case .stored(let next) = try storage.commit(Change(from: state, to: state.state, .recovery, by: author))
+            else { throw Failed() }
+            state = next
+        }
+        // 1 MiB holds 20 such entries, and half stay when there are more.
+        #expect((10...22).contains(try storage.history(limit: 100).count))
+        #expect(try storage.history(limit: 1).map(\.version) == [100])
+    }
 }
 
 struct Failed: Error {}

@@ -11,11 +11,15 @@ struct StorageRig {
 
     init(_ change: (inout RedisServer.Options) -> Void = { _ in }) throws { server = try RedisServer(change) }
 
-    func storage(patience: Duration = .seconds(20)) throws -> RedisAssignments {
-        RedisAssignments(RedisSettings(try RedisURL(parsing: server.url)), patience: patience)
+    func storage(history: RedisAssignments.HistoryLimits = .init()) throws -> sending RedisAssignments {
+        RedisAssignments(RedisSettings(try RedisURL(parsing: server.url)), patience: .seconds(20), history: history)
     }
 
-    func storage(user: String, password: String) throws -> RedisAssignments {
+    func service(history: RedisAssignments.HistoryLimits = .init()) throws -> sending AssignmentService {
+        AssignmentService(storage: try storage(history: history))
+    }
+
+    func storage(user: String, password: String) throws -> sending RedisAssignments {
         var settings = RedisSettings(try RedisURL(parsing: server.url))
         settings.username = user
         settings.password = Secret(password)

@@ -46,7 +46,7 @@ extension RedisAssignments {
     package func history(limit: Int) throws(StorageError) -> [HistoryEntry] {
         var entries: [HistoryEntry] = []
         var end = "+"
-        let limit = min(limit, Self.historyLimit)
+        let limit = min(limit, historyLimits.entries)
         while entries.count < limit {
             let count = min(Self.page, limit - entries.count)
             let reply = try scripts.command(["XREVRANGE", AssignmentKeys.history, end, "-", "COUNT", "\(count)"])

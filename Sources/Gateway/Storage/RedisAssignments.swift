@@ -8,8 +8,14 @@ package import Redis
 /// state it saw: a read of what has not changed is one small answer, and a server that comes back with less is found out.
 /// Blocking, confined to one thread at a time; each thread has its own.
 package final class RedisAssignments: AssignmentStorage {
-    /// Entries of the history; Redis may keep some more (XADD MAXLEN ~).
-    package static let historyLimit = 1000
+    /// What history keeps. Redis may keep some entries more (XADD MAXLEN ~); above the bytes, half of the entries go.
+    package struct HistoryLimits: Sendable {
+        package var entries = 1000
+        package var bytes = 64 << 20
+
+        package init() {}
+    }
+
     /// How long a request's key is kept.
     private static let keyLife: Duration = .seconds(86_400)
 
@@ -19,10 +25,14 @@ package final class RedisAssignments: AssignmentStorage {
     /// The highest epoch ever seen here.
     private var highestEpoch = Epoch.none
 
+    let historyLimits: HistoryLimits
+
     /// - Parameter patience: how long a call may take, connecting included.
     package init(
-        _ settings: RedisSettings, source: (any EndpointSource)? = nil, patience: Duration = .seconds(5)
+        _ settings: RedisSettings, source: (any EndpointSource)? = nil, patience: Duration = .seconds(5),
+        history: HistoryLimits = HistoryLimits()
     ) {
+        historyLimits = history
         scripts = ScriptedClient(Client(settings, source: source, patience: patience))
     }
 
@@ -114,7 +124,7 @@ extension RedisAssignments {
             text(change.key?.fingerprint ?? ""), change.key?.answer ?? [],
             text(String(Self.keyLife.components.seconds)), text(String(floor.number)), text(AssignmentKeys.changes),
             StoredJSON.bytes(change.action.rawValue), StoredJSON.bytes(change.author),
-            StoredJSON.bytes(steps: difference.steps, workers: difference.phrases), text(String(Self.historyLimit)),
+            StoredJSON.bytes(steps: difference.steps, workers: difference.phrases), text(String(historyLimits.entries)), text(String(historyLimits.bytes)),
         ] + counts.map { text(String($0)) } + lists.joined()
     }
 

@@ -12,8 +12,9 @@ enum StorageScripts {
     /// stored and all that the caller knows: more than a million changes would have to be lost before an epoch came twice.
     /// With 2^52 as the highest floor that makes 2^32 incarnations, one a second for 136 years, and the next 2^52 numbers are
     /// left for changes, all of them below `Epoch.limit` (2^53 - 1).
-    /// Where even the floor is gone nothing stored can be believed: then it is at least 2^20 for each second since 2026 began,
-    /// which stays below 2^52 until 2162, and is above what any earlier life of this storage can have reached.
+    /// Where even the floor is gone nothing stored can be believed: then it is at least 2^10 for each millisecond since 2026
+    /// began, which stays below 2^52 for 139 years, and is above what an earlier life of this storage can have reached, since
+    /// nobody stores a thousand changes in a millisecond.
     ///
     /// KEYS: meta, version, placements, workers; further ones by script.
     /// ARGV: a new incarnation, should one be needed; the highest epoch that the caller knows.
@@ -27,11 +28,8 @@ enum StorageScripts {
         end
         local function whole(text) return text and #text <= 16 and string.match(text, '^%d+$') and text end
         local function spell(number) return string.format('%.0f', number) end
-        local function clock()
-          local time = redis.call('TIME')
-          return time[1], spell(time[1] * 1000 + math.floor(time[2] / 1000))
-        end
-        local seconds, now = clock()
+        local time = redis.call('TIME')
+        local now = spell(time[1] * 1000 + math.floor(time[2] / 1000))
         local incarnation, version, floor, since
         local function establish()
           local meta = redis.call('HMGET', META, 'incarnation', 'run_id', 'epoch_floor', 'since', 'symbols', 'workers')
@@ -47,7 +45,7 @@ enum StorageScripts {
             local epoch = whole(string.match(text, '"epoch"%s*:%s*(%d+)'))
             if epoch and tonumber(epoch) <= 2 ^ 52 then highest = math.max(highest, tonumber(epoch)) end
           end
-          if not floor then highest = math.max(highest, (seconds - 1767225600) * 2 ^ 20) end
+          if not floor then highest = math.max(highest, (tonumber(now) - 1767225600000) * 2 ^ 10) end
           floor = spell(math.min(highest, 2 ^ 52) + 2 ^ 20)
           incarnation, version = ARGV[1], version or '0'
           since = version
@@ -77,7 +75,7 @@ enum StorageScripts {
     /// KEYS: meta, version, placements, workers, history, and the request's own key where it has one.
     /// ARGV: a new incarnation, the highest known epoch; expected incarnation and version; fingerprint and answer of the
     /// request; its life in seconds; the new epoch floor; channel; action and author, each as JSON; the members of the history
-    /// entry behind version and time; the entries that history keeps; then five numbers and as many lists: placements to be
+    /// entry behind version and time; the entries and bytes that history keeps; then five numbers and as many lists: placements to be
     /// stamped with the time (symbol, JSON up to the time), others (symbol, JSON), symbols to be removed, workers (name,
     /// JSON), workers to be removed.
     /// Result: `stored`, version, time; `conflict`, incarnation, version; `repeated`, answer; `reused`.
@@ -93,8 +91,8 @@ enum StorageScripts {
             establish()
             if incarnation ~= ARGV[3] or version ~= ARGV[4] then return {'conflict', incarnation, version} end
 
-            local first = 19
-            local stamped, others, removed, workers, leavers = unpack(ARGV, 14, 18)
+            local first = 20
+            local stamped, others, removed, workers, leavers = unpack(ARGV, 15, 19)
             stamped, others, removed = tonumber(stamped), tonumber(others), tonumber(removed)
             workers, leavers = tonumber(workers), tonumber(leavers)
             if #ARGV ~= first - 1 + (stamped + others + workers) * 2 + removed + leavers then
@@ -114,6 +112,11 @@ enum StorageScripts {
             attempt('HDEL', PLACED, '')
             attempt('HDEL', WORKERS, '')
             if REQUEST then attempt('SET', REQUEST, '', 'XX', 'EX', ARGV[7]) end
+            local size = redis.pcall('MEMORY', 'USAGE', HISTORY)
+            if type(size) == 'table' and size.err then return size end
+            if size and size > tonumber(ARGV[14]) then
+              attempt('XTRIM', HISTORY, 'MAXLEN', math.floor(redis.call('XLEN', HISTORY) / 2))
+            end
             attempt('PUBLISH', ARGV[9], numbered .. ',"incarnation":"' .. incarnation .. '","action":' .. ARGV[10]
               .. ',"author":' .. ARGV[11] .. '}')
             attempt('XADD', HISTORY, 'MAXLEN', '~', ARGV[13], '*', 'entry',
