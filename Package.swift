@@ -84,10 +84,10 @@ let package = Package(
             dependencies: ["CAllocationCounter", "MarketData", "Persister", "Records", "Router"],
             path: "Benchmarks/AllocationGate", swiftSettings: strict),
 
-        // Prints how long plans take and what the strategies' figures are.
+        // Prints how long plans and storing them take, and what the strategies' figures are.
         .executableTarget(
-            name: "PlanBench", dependencies: ["Assignment", "MarketData", "TestRigs"], path: "Benchmarks/PlanBench",
-            swiftSettings: strict),
+            name: "PlanBench", dependencies: ["Assignment", "Gateway", "MarketData", "Redis", "TestRigs"],
+            path: "Benchmarks/PlanBench", swiftSettings: strict),
 
         // Real servers and other rigs that the tests share.
         .target(

@@ -2,12 +2,13 @@ import Assignment
 import MarketData
 import TestRigs
 
-/// Prints how long plans take, and the figures of the strategies that docs/decisions quotes:
+/// Prints how long plans and storing them take, and the figures of the strategies that docs/decisions quotes:
 /// `swift run -c release PlanBench`. Sets and rates are seeded: the same figures on every machine, times apart.
 @main
 struct PlanBench {
     static func main() throws {
         try printTimes()
+        try printStoreTimes()
         try printHashFigures()
         try printStickyFigures()
         try printWeightFigures()

@@ -65,8 +65,10 @@ import Testing
             #expect(replayed[step.symbol] == step.from, "\(step)")
             replayed[step.symbol] = step.to
         }
-        #expect(replayed == Dictionary(
-            uniqueKeysWithValues: final.state.placements.map { ($0.key.name, $0.value.worker.text) }))
+        #expect(
+            replayed
+                == Dictionary(
+                    uniqueKeysWithValues: final.state.placements.map { ($0.key.name, $0.value.worker.text) }))
 
         // Later owners have higher epochs, so that no epoch has two.
         var epochs: [String: Int64] = [:]

@@ -1,4 +1,5 @@
 import Assignment
+import Foundation
 import Gateway
 import MarketData
 import Redis
@@ -45,6 +46,27 @@ import Testing
             throw Failed()
         }
         #expect(try rig.service().storage.read().state.workers.count == 2)
+    }
+
+    @Test func theRightsThatAreDocumentedSuffice() throws {
+        let page = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let text = try String(contentsOfFile: "/\(page)/docs/contracts/assignment.md", encoding: .utf8)
+        let rule = try #require(text.split(separator: "\n").first { $0.hasPrefix("user gateway on ") }).dropFirst(5)
+        let rig = try StorageRig { $0.users = [String(rule)] }
+        var limits = RedisAssignments.HistoryLimits()
+        limits.bytes = 1
+        let storage = try rig.storage(user: "gateway", password: "secret", history: limits)
+        let service = AssignmentService(storage: storage)
+        try service.registerWorkers(2)
+        try service.dispatch(["btcusdt", "ethusdt"], .live(key: "k"))
+        _ = try service.remove([symbol("btcusdt")], .live())
+        _ = try service.removeWorker(worker("ws-2"), abandons: true, .live())
+        #expect(try storage.history(limit: 1).map(\.version) == [5])
+        #expect(try storage.acquire(.controller, token: "a", for: .seconds(9)))
+        #expect(try storage.leases(of: [worker("ws-1")]).isEmpty)
+        try storage.release(.controller, token: "a")
+        try storage.post(Progress(tag: try storage.read().tag, pending: []))
+        #expect(try storage.progress()?.pending == [])
     }
 
     @Test func nothingIsStoredWithoutMemory() throws {

@@ -185,7 +185,8 @@ import Testing
         var state = try storage.read()
         let author = String(repeating: "a", count: 50_000)
         for _ in 0..<100 {
-            guard case .stored(let next) = try storage.commit(Change(from: state, to: state.state, .recovery, by: author))
+            guard
+                case .stored(let next) = try storage.commit(Change(from: state, to: state.state, .recovery, by: author))
             else { throw Failed() }
             state = next
         }

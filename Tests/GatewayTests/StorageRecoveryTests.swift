@@ -46,8 +46,10 @@ import Testing
             $0.further = [["replicaof", "127.0.0.1", "\(rig.server.port)"]]
         }
         let place = Switch(rig.server.port)
-        let service = AssignmentService(storage: RedisAssignments(RedisSettings(), source: place, patience: .seconds(20)))
-        let witness = AssignmentService(storage: RedisAssignments(RedisSettings(), source: place, patience: .seconds(20)))
+        let service = AssignmentService(
+            storage: RedisAssignments(RedisSettings(), source: place, patience: .seconds(20)))
+        let witness = AssignmentService(
+            storage: RedisAssignments(RedisSettings(), source: place, patience: .seconds(20)))
         try service.registerWorkers(3)
         try service.dispatch(["btcusdt", "ethusdt", "solusdt"], by: .worker(worker("ws-1")))
         try eventually("the replica has it all") {
@@ -89,9 +91,10 @@ import Testing
         #expect(repaired.recovery == nil)
         #expect(repaired.state.placements[symbol("btcusdt")]!.epoch > handedOut)
         #expect(repaired.worker(of: "btcusdt") == "ws-1")
-        #expect(try witness.storage.history(limit: 1).first?.steps == [
-            .init(symbol: "btcusdt", from: "ws-1", to: "ws-1")
-        ])
+        #expect(
+            try witness.storage.history(limit: 1).first?.steps == [
+                .init(symbol: "btcusdt", from: "ws-1", to: "ws-1")
+            ])
     }
 
     @Test func aLogThatWasCutBackIsFoundOut() throws {

@@ -19,11 +19,13 @@ struct StorageRig {
         AssignmentService(storage: try storage(history: history))
     }
 
-    func storage(user: String, password: String) throws -> sending RedisAssignments {
+    func storage(user: String, password: String, history: RedisAssignments.HistoryLimits = .init()) throws
+        -> sending RedisAssignments
+    {
         var settings = RedisSettings(try RedisURL(parsing: server.url))
         settings.username = user
         settings.password = Secret(password)
-        return RedisAssignments(settings)
+        return RedisAssignments(settings, patience: .seconds(20), history: history)
     }
 
     /// Hears of changes.

@@ -86,7 +86,8 @@ import Testing
         try service.dispatch(["btcusdt", "ethusdt"], by: .worker(worker("ws-1")))
         let before = try service.storage.read()
         let file = AssignmentFile("symbol,worker,assigned_at\nBTCUSDT,ws-1,\nSOLUSDT,ws-2,2020-01-01 00:00:00\n")
-        guard case .done(let plan) = try service.importRows(file, timeframes: [.oneHour], keepsOthers: false, .planOnly),
+        guard
+            case .done(let plan) = try service.importRows(file, timeframes: [.oneHour], keepsOthers: false, .planOnly),
             case .done(let outcome) = try service.importRows(file, timeframes: [.oneHour], keepsOthers: false, .live())
         else { throw Failed() }
         #expect(plan.removed == [symbol("ethusdt")] && outcome.removed == plan.removed)

@@ -124,7 +124,8 @@ extension RedisAssignments {
             text(change.key?.fingerprint ?? ""), change.key?.answer ?? [],
             text(String(Self.keyLife.components.seconds)), text(String(floor.number)), text(AssignmentKeys.changes),
             StoredJSON.bytes(change.action.rawValue), StoredJSON.bytes(change.author),
-            StoredJSON.bytes(steps: difference.steps, workers: difference.phrases), text(String(historyLimits.entries)), text(String(historyLimits.bytes)),
+            StoredJSON.bytes(steps: difference.steps, workers: difference.phrases), text(String(historyLimits.entries)),
+            text(String(historyLimits.bytes)),
         ] + counts.map { text(String($0)) } + lists.joined()
     }
 
