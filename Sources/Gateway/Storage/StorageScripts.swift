@@ -1,8 +1,8 @@
 /// The programs that Redis runs: one a change, so that all of it happens or nothing.
 ///
 /// Lua in Redis is atomic, yet nothing is rolled back when a call in the middle fails. So each script looks at everything
-/// first; then does once, without an effect, every kind of write that it will need, which is where a missing permission, full
-/// memory or a replica shows; and writes last. They run on Redis 6.2 and later.
+/// first; then does once, without an effect, every kind of write that it will need, which is where a missing right, full memory
+/// or a replica shows; and writes last. (Rights to keys are looked at before a script begins, since its KEYS name them.) They run on Redis 6.2 and later.
 enum StorageScripts {
     /// Takes the keys' types for granted no longer, and sees to it that the meta data belongs to what is stored.
     ///
@@ -110,8 +110,6 @@ enum StorageScripts {
             attempt('HSET', META, 'incarnation', incarnation)
             attempt('SET', VERSION, version)
             attempt('HDEL', PLACED, '')
-            attempt('HDEL', WORKERS, '')
-            if REQUEST then attempt('SET', REQUEST, '', 'XX', 'EX', ARGV[7]) end
             local size = redis.pcall('MEMORY', 'USAGE', HISTORY)
             if type(size) == 'table' and size.err then return size end
             if size and size > tonumber(ARGV[14]) then
