@@ -21,7 +21,7 @@ static size_t keep_escapes(void *context, struct MHD_Connection *connection, cha
 
 struct MHD_Daemon *microhttpd_shim_daemon_start(const microhttpd_shim_options *options) {
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, options->on_request, options->context,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, options->on_request, options->context,
         MHD_OPTION_EXTERNAL_LOGGER, format_message, (void *)options,
         MHD_OPTION_LISTEN_SOCKET, options->listen_socket,
         MHD_OPTION_CONNECTION_LIMIT, options->connection_limit,

@@ -39,8 +39,8 @@ enum Callbacks {
             let pointer = unsafe state?.pointee
         else { return }
         unsafe state?.pointee = nil
-        unsafe Unmanaged<Exchange.Pending>.fromOpaque(pointer).release()
-        exchange.completed(on: unsafe Connection(handle: connection))
+        let pending = unsafe Unmanaged<Exchange.Pending>.fromOpaque(pointer).takeRetainedValue()
+        exchange.completed(pending, on: unsafe Connection(handle: connection))
     }
 
     static let onConnection: MHD_NotifyConnectionCallback = { context, connection, _, code in

@@ -1,6 +1,7 @@
+import Synchronization
 import Telemetry
 
-/// From a request to its answer. On the server's thread only, but for `deadlines` and the metrics.
+/// From a request to its answer. On the server's thread only, but for `deadlines`, the metrics and deferred handlers.
 final class Exchange: Sendable {
     /// A request on its way in.
     final class Pending {
@@ -11,8 +12,9 @@ final class Exchange: Sendable {
         var body: [UInt8] = []
         /// Bytes of the body that came, kept or not.
         var received = 0
-        var route: Route?
         var begin = Duration.zero
+        /// The answer is made, or was made, on another thread.
+        var deferral: Deferral?
 
         init(target: String) { self.target = RequestTarget(parsing: target) }
     }
@@ -22,8 +24,14 @@ final class Exchange: Sendable {
     private let hosts: HostPolicy
     private let metrics: HTTPMetrics
     private let limits: ServerLimits
+    /// `nil` for a server without deferred routes.
+    private let pool: HandlerPool?
+    private let deferred = Atomic<Int>(0)
 
-    init(routes: RouteTable, hosts: HostPolicy, metrics: HTTPMetrics, limits: ServerLimits) {
+    init(
+        routes: RouteTable, hosts: HostPolicy, metrics: HTTPMetrics, limits: ServerLimits, pool: HandlerPool?
+    ) {
+        self.pool = pool
         self.routes = routes
         self.hosts = hosts
         self.metrics = metrics
@@ -39,7 +47,13 @@ final class Exchange: Sendable {
         }
     }
 
-    func completed(on connection: Connection) { deadlines.answered(connection.socket, now: LogWriter.monotonic()) }
+    /// Deferred requests that are not answered to the last byte.
+    var deferredRequests: Int { deferred.load(ordering: .acquiring) }
+
+    func completed(_ pending: Pending, on connection: Connection) {
+        if pending.deferral != nil { deferred.subtract(1, ordering: .releasing) }
+        deadlines.answered(connection.socket, now: LogWriter.monotonic())
+    }
 
     /// The headers are complete. What is refused now is answered before its body is read, and the connection closed.
     /// False cuts the connection.
@@ -68,9 +82,14 @@ final class Exchange: Sendable {
         return true
     }
 
-    /// The request is complete.
+    /// The request is complete, or its deferred answer is made.
     func answer(_ pending: Pending, on connection: Connection) -> Bool {
         guard let target = pending.target else { return false }
+        if let deferral = pending.deferral {
+            // The library comes here only after the connection was resumed, which the answer does.
+            guard let response = deferral.take() else { return false }
+            return send(response, pending, route: target.path, on: connection)
+        }
         switch routes.match(pending.method, target.path) {
         case .unknownPath:
             let failure = Response.failure(
@@ -86,9 +105,26 @@ final class Exchange: Sendable {
             }
             let request = Request(
                 method: route.method, path: target.path, query: target.parameters.map { ($0.name, $0.value) },
-                headers: pending.headers, body: pending.body)
+                headers: pending.headers, body: pending.body, remoteAddress: connection.remoteAddress,
+                stop: pool?.isStopping)
+            if route.isDeferred, let pool { return wait(for: route, request, pending, pool, on: connection) }
             return send(route.handler(request), pending, route: route.path, on: connection)
         }
+    }
+
+    /// The connection rests before its job can be done: nobody resumes what is not suspended.
+    private func wait(
+        for route: Route, _ request: Request, _ pending: Pending, _ pool: HandlerPool, on connection: Connection
+    ) -> Bool {
+        if let refusal = pool.reserve() { return send(refusal, pending, route: route.path, on: connection) }
+        let deferral = Deferral(connection.suspend())
+        pending.deferral = deferral
+        pending.body = []
+        deferred.add(1, ordering: .relaxed)
+        pool.enqueue(
+            HandlerPool.Job(
+                request: request, handler: route.handler, deferral: deferral, queued: LogWriter.monotonic()))
+        return true
     }
 
     private func send(_ response: Response, _ pending: Pending, route: String, on connection: Connection) -> Bool {

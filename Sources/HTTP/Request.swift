@@ -9,6 +9,12 @@ package struct Request: Sendable {
     package let headers: [(name: String, value: String)]
     /// At most `ServerLimits.bodyBytes`.
     package let body: [UInt8]
+    /// The client's numeric address without its port; what a proxy says of it is nobody's word. Empty when it is gone.
+    package let remoteAddress: String
+    let stop: Flag?
+
+    /// Nobody should be kept waiting any more. Changes while a deferred handler runs.
+    package var isServerStopping: Bool { stop?.isSet ?? false }
 
     /// The first value of a header, in whatever case its name is written.
     package func header(_ name: String) -> String? { Self.header(name, in: headers) }

@@ -1,16 +1,28 @@
 /// What answers a method on a path.
 package struct Route: Sendable {
-    /// Runs on the server's one thread: short, without waiting, without locks that a slow thread may hold.
     package typealias Handler = @Sendable (Request) -> Response
 
     package let method: String
     package let path: String
     let handler: Handler
+    let isDeferred: Bool
 
+    /// The handler runs on the server's one thread: short, without waiting, without locks that a slow thread may hold.
     package init(_ method: String, _ path: String, _ handler: @escaping Handler) {
+        self.init(method, path, handler, isDeferred: false)
+    }
+
+    /// The handler runs on one of a few threads of its own, several at a time, and may wait: for seconds, and not once
+    /// `Request.isServerStopping`. Its connection rests meanwhile and holds up no other.
+    package init(_ method: String, _ path: String, deferred handler: @escaping Handler) {
+        self.init(method, path, handler, isDeferred: true)
+    }
+
+    private init(_ method: String, _ path: String, _ handler: @escaping Handler, isDeferred: Bool) {
         self.method = method
         self.path = path
         self.handler = handler
+        self.isDeferred = isDeferred
     }
 }
 
@@ -26,6 +38,8 @@ struct RouteTable: Sendable {
     private let routes: [String: [Route]]
 
     init(_ routes: [Route]) { self.routes = Dictionary(grouping: routes, by: \.path) }
+
+    var needsThreads: Bool { routes.values.contains { $0.contains(where: \.isDeferred) } }
 
     /// HEAD is served where GET is.
     func match(_ method: String, _ path: String) -> Match {

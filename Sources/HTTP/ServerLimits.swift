@@ -14,5 +14,13 @@ package struct ServerLimits: Sendable {
     /// Without any byte; also, with the header deadline added, from one answer to the end of the next headers.
     package var idleTimeout = Duration.seconds(60)
 
+    /// Of deferred handlers, where a server has any.
+    package var handlerThreads = 8
+    /// Deferred requests that wait for a thread; further ones are answered 503.
+    package var queuedRequests = 64
+    /// One that waited longer is answered 503 and not carried out: with what a handler takes it stays below
+    /// `requestDeadline`.
+    package var queuePatience = Duration.seconds(10)
+
     package init() {}
 }

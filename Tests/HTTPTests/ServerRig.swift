@@ -1,16 +1,20 @@
 import Foundation
 import HTTP
 import Telemetry
+import TestRigs
 
 /// A server with the routes that the tests ask.
 final class ServerRig {
     let server: Server
     let metrics = HTTPMetrics()
+    /// What the deferred routes wait for.
+    let gate = Gate()
 
     init(hosts: HostPolicy = .any, _ change: (inout ServerLimits) -> Void = { _ in }) throws {
         var limits = ServerLimits()
         change(&limits)
         let metrics = metrics
+        let gate = gate
         let routes = [
             Route("GET", "/health") { _ in
                 Response(body: HealthReport(status: .healthy, reasons: [], timestamp: 1726.5, uptime: 12.3).body())
@@ -27,6 +31,13 @@ final class ServerRig {
                     }
                 }
             },
+            Route("POST", "/slow", deferred: { gate.pass($0) }),
+            Route("GET", "/slow", deferred: { gate.pass($0) }),
+            Route(
+                "GET", "/quick",
+                deferred: { request in
+                    .json { $0.object { $0.member("from", request.remoteAddress) } }
+                }),
             Route("POST", "/echo") { request in .json { $0.object { $0.member("bytes", request.body.count) } } },
         ]
         server = try Server(
@@ -48,6 +59,34 @@ final class ServerRig {
     /// A request with Host and without keep-alive.
     func ask(_ method: String, _ target: String, headers: String = "", body: String = "") throws -> String {
         try answer(to: "\(method) \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\(headers)\r\n\(body)")
+    }
+}
+
+/// Holds handlers until it is opened or their server stops.
+final class Gate: Sendable {
+    private let state = Locked((isOpen: false, waiting: 0, passed: 0))
+
+    var waiting: Int { state.withLock { $0.waiting } }
+    var passed: Int { state.withLock { $0.passed } }
+
+    func open() { state.withLock { $0.isOpen = true } }
+
+    func pass(_ request: Request) -> Response {
+        state.withLock { $0.waiting += 1 }
+        let isOpen: Void? = try? eventually("the gate opens", within: .seconds(60), every: .milliseconds(1)) {
+            state.withLock { $0.isOpen } || request.isServerStopping
+        }
+        state.withLock { state in
+            state.waiting -= 1
+            state.passed += 1
+        }
+        return .json { json in
+            json.object { json in
+                json.member("passed", isOpen != nil)
+                json.member("bytes", request.body.count)
+                json.member("n", request.query("n"))
+            }
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 import Foundation
-import TestRigs
 
 /// A TCP connection on which a test says exactly the bytes it means to.
-final class RawClient {
+package final class RawClient {
     private let descriptor: Int32
 
-    init(port: UInt16) throws {
+    package init(port: UInt16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         let code = unsafe LocalSocket.withAddress(port) { unsafe connect(descriptor, $0, $1) }
         guard code == 0 else { throw Refused() }
@@ -13,12 +12,12 @@ final class RawClient {
         unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    struct Refused: Error {}
+    package struct Refused: Error {}
 
     deinit { close(descriptor) }
 
     /// False when the other side is gone.
-    @discardableResult func send(_ bytes: some Collection<UInt8>) -> Bool {
+    @discardableResult package func send(_ bytes: some Collection<UInt8>) -> Bool {
         var rest = Array(bytes)[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
@@ -30,27 +29,29 @@ final class RawClient {
         return true
     }
 
-    @discardableResult func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    @discardableResult package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 
     /// What comes next, at least a byte; empty when the other side has closed.
-    func receive() -> [UInt8] {
+    package func receive() -> [UInt8] {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         let count = unsafe recv(descriptor, &chunk, chunk.count, 0)
         return count > 0 ? Array(chunk[..<count]) : []
     }
 
     /// Everything until the other side closes.
-    func receiveAll() -> String {
+    package func receiveAll() -> String { String(decoding: receiveAllBytes(), as: UTF8.self) }
+
+    package func receiveAllBytes() -> [UInt8] {
         var all: [UInt8] = []
         while true {
             let chunk = receive()
-            if chunk.isEmpty { return String(decoding: all, as: UTF8.self) }
+            if chunk.isEmpty { return all }
             all += chunk
         }
     }
 
     /// One answer with a Content-Length, on a connection that stays open.
-    func receiveAnswer(hasBody: Bool = true) -> String {
+    package func receiveAnswer(hasBody: Bool = true) -> String {
         var all: [UInt8] = []
         while true {
             let text = String(decoding: all, as: UTF8.self)
