@@ -14,13 +14,18 @@ package enum OpenAPIDocument {
             5005, version)
     }
 
-    private static func document(
-        _ name: String, _ what: String, _ connections: String, _ port: Int, _ version: String
+    /// The document of a process with routes of its own. `paths` and `components` are members of `paths` and of `components`,
+    /// JSON without its outer braces, which may refer to the shared schemas.
+    package static func document(
+        _ name: String, _ what: String, _ connections: String, _ port: Int, _ version: String, paths: String = "",
+        schemas: String = "", components: String = ""
     ) -> [UInt8] {
         // A version is our own word: digits, dots, letters.
         let words = [
             "@version@": version.filter { $0.isLetter || $0.isNumber || ".-+".contains($0) }, "@name@": name,
             "@what@": what, "@connections@": connections, "@port@": String(port),
+            "@paths@": paths.isEmpty ? "" : ",\n" + paths, "@schemas@": schemas.isEmpty ? "" : ",\n" + schemas,
+            "@components@": components.isEmpty ? "" : ",\n" + components,
         ]
         return Array(words.reduce(template) { $0.replacing($1.key, with: $1.value) }.utf8)
     }
@@ -75,7 +80,7 @@ package enum OpenAPIDocument {
               "operationId": "openapi", "summary": "This document",
               "responses": {
                 "200": {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}}
-              }}}
+              }}}@paths@
           },
           "components": {"schemas": {
             "Health": {
@@ -105,8 +110,8 @@ package enum OpenAPIDocument {
             "Failure": {
               "type": "object", "required": ["ok", "error", "code"],
               "properties": {
-                "ok": {"const": false}, "error": {"type": "string"}, "code": {"type": "string"}}}
-          }}
+                "ok": {"const": false}, "error": {"type": "string"}, "code": {"type": "string"}}}@schemas@
+          }@components@}
         }
 
         """#

@@ -1,0 +1,182 @@
+import Assignment
+import HTTP
+import MarketData
+
+/// The routes that change assignments.
+extension GatewayAPI {
+    private static let leastCapacity = 20
+    private static let capacities = 1...PlanError.symbolLimit
+
+    static func dispatch(_ write: WriteRequest) throws(Refusal) -> Response {
+        let members = try RequestMembers(
+            write.request,
+            known: ["symbols", "strategy", "worker", "capacity", "timeframes", "tfs", "live", "unpins"])
+        let symbols = try members.symbols("symbols")
+        let strategy = try strategy(members)
+        let timeframes = try members.timeframes() ?? write.settings.timeframes
+        let isLive = try members.boolean("live", default: true)
+        let capacity = try members.integer("capacity", capacities)
+        let unpins = try members.boolean("unpins", default: false)
+        guard let symbols, !symbols.isEmpty else { throw Refusal(400, "no_symbols", "No symbols provided") }
+        let request = Dispatch(
+            symbols, by: strategy, timeframes: timeframes,
+            capacity: capacity ?? (strategy == .least ? leastCapacity : nil), unpins: unpins)
+        return try write.carryOut(isLive: isLive) { outcome in
+            let words = symbols.count == 1 ? "symbole assigné" : "symboles assignés"
+            return PlanAnswer.body(
+                outcome, .assignments(symbols), isLive: isLive, message: "Dispatch réussi. \(symbols.count) \(words)")
+        } _: { [service = write.service] terms throws(AssignmentError) in
+            try service.dispatch(request, terms)
+        }
+    }
+
+    /// A worker that is named decides, whatever the strategy: the predecessor's rule. Web forms send "" for none.
+    private static func strategy(_ members: RequestMembers) throws(Refusal) -> Strategy {
+        let word = try members.string("strategy") ?? "hash"
+        if let worker = try members.string("worker"), !worker.isEmpty {
+            guard ["hash", "least", "modulo", "worker"].contains(word) else { throw invalidStrategy }
+            guard let name = WorkerName(worker) else { throw .unknownWorker(worker, known: []) }
+            return .worker(name)
+        }
+        switch word {
+        case "hash": return .hash
+        case "least": return .least
+        case "modulo": return .modulo
+        default: throw invalidStrategy
+        }
+    }
+
+    private static let invalidStrategy = Refusal(400, "invalid_strategy", "Invalid strategy")
+
+    static func rebalance(_ write: WriteRequest) throws(Refusal) -> Response {
+        let members = try RequestMembers(
+            write.request, known: ["symbols", "timeframes", "tfs", "live", "capacity", "max_moves", "unpins"])
+        let isAll = members.isWord("symbols", "all")
+        let symbols = isAll ? nil : try members.symbols("symbols")
+        let request = Rebalance(
+            symbols: symbols, timeframes: try members.timeframes() ?? write.settings.timeframes,
+            capacity: try members.integer("capacity", capacities),
+            moveLimit: try members.integer("max_moves", 0...PlanError.symbolLimit),
+            unpins: try members.boolean("unpins", default: false))
+        let isLive = try members.boolean("live", default: true)
+        guard isAll || symbols?.isEmpty == false else { throw Refusal(400, "no_symbols", "No symbols provided") }
+        return try write.carryOut(isLive: isLive) { outcome in
+            let count = PlanAnswer.movedCount(outcome.plan)
+            return PlanAnswer.body(
+                outcome, .moves, isLive: isLive, message: "Rebalancement réussi. \(count) symboles déplacés")
+        } _: { [service = write.service] terms throws(AssignmentError) in
+            try service.rebalance(request, terms)
+        }
+    }
+
+    /// The symbol gets these timeframes beside those it has, and a worker if it has none. Planned anew when somebody else
+    /// was faster, unless the client named the state.
+    static func subscribe(_ write: WriteRequest) throws(Refusal) -> Response {
+        let members = try RequestMembers(write.request, known: ["symbol", "timeframes", "tfs", "live"])
+        let isLive = try members.boolean("live", default: true)
+        guard let symbol = try members.symbol("symbol"), let timeframes = try members.timeframes(), !timeframes.isEmpty
+        else { throw badRequest }
+        return try write.carryOut(isLive: isLive) { outcome in
+            PlanAnswer.body(
+                outcome, .assignments([symbol]), isLive: isLive,
+                message: "Subscribed \(symbol.name.uppercased()): \(spelled(timeframes))")
+        } _: { [service = write.service] terms throws(AssignmentError) in
+            try steadily(service, terms) { stored, terms throws(AssignmentError) in
+                let all = timeframes + (stored.state.placements[symbol]?.timeframes ?? [])
+                return try service.dispatch(
+                    Dispatch([symbol], by: .least, timeframes: all), terms, as: .subscribe)
+            }
+        }
+    }
+
+    /// The symbol keeps the timeframes that are not named; without any, or when none are named, nobody serves it.
+    static func unsubscribe(_ write: WriteRequest) throws(Refusal) -> Response {
+        let members = try RequestMembers(write.request, known: ["symbol", "timeframes", "tfs", "live"])
+        let isLive = try members.boolean("live", default: true)
+        let timeframes = try members.timeframes()
+        guard let symbol = try members.symbol("symbol") else { throw badRequest }
+        let service = write.service
+        guard try stored(service).state.placements[symbol] != nil || write.request.header("idempotency-key") != nil
+        else {
+            throw Refusal(404, "not_assigned", "\(symbol.name.uppercased()) is not assigned: nobody serves it")
+        }
+        return try write.carryOut(isLive: isLive) { outcome in
+            PlanAnswer.body(
+                outcome, .assignments(outcome.removed.isEmpty ? [symbol] : []), isLive: isLive,
+                message: "Unsubscribed \(symbol.name.uppercased())" + (timeframes.map { ": " + spelled($0) } ?? ""))
+        } _: { terms throws(AssignmentError) in
+            try steadily(service, terms) { stored, terms throws(AssignmentError) in
+                let rest =
+                    stored.state.placements[symbol]?.timeframes.filter { timeframes?.contains($0) == false } ?? []
+                if rest.isEmpty { return try service.remove([symbol], terms) }
+                return try service.dispatch(
+                    Dispatch([symbol], by: .least, timeframes: rest), terms, as: .unsubscribe)
+            }
+        }
+    }
+
+    static func importFile(_ write: WriteRequest) throws(Refusal) -> Response {
+        let isLive = try flag(write.request, "live", default: true)
+        let keepsOthers = try flag(write.request, "keep_others", default: false)
+        var timeframes = write.settings.timeframes
+        if let text = write.request.query("timeframes") {
+            timeframes = []
+            for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+                guard let timeframe = Timeframe(rawValue: String(word)) else {
+                    throw .query("timeframes", RequestMembers.timeframesExpected, got: String(word))
+                }
+                timeframes.append(timeframe)
+            }
+        }
+        guard let text = String(validating: write.request.body, as: UTF8.self) else {
+            throw Refusal(400, "bad_file", "the body: must be UTF-8")
+        }
+        let file = AssignmentFile(text)
+        guard !file.rows.isEmpty || !file.problems.isEmpty else {
+            throw Refusal(400, "no_symbols", "the file has no rows: symbol,worker,assigned_at expected")
+        }
+        let symbols = file.rows.map(\.symbol)
+        return try write.carryOut(isLive: isLive) { outcome in
+            PlanAnswer.body(
+                outcome, .assignments(symbols), isLive: isLive, message: "Imported \(symbols.count) rows")
+        } _: { [service = write.service] terms throws(AssignmentError) in
+            try service.importRows(file, timeframes: timeframes, keepsOthers: keepsOthers, terms)
+        }
+    }
+
+    static func flag(_ request: Request, _ name: String, default standard: Bool) throws(Refusal) -> Bool {
+        switch request.query(name) {
+        case nil: return standard
+        case "true": return true
+        case "false": return false
+        case .some(let text): throw .query(name, "true or false", got: text)
+        }
+    }
+
+    private static let badRequest = Refusal(400, "bad_request", "bad_request")
+
+    private static func spelled(_ timeframes: [Timeframe]) -> String {
+        timeframes.map(\.rawValue).joined(separator: ", ")
+    }
+
+    /// For a request that is made from what is stored: holds the state still between reading and storing.
+    private static func steadily(
+        _ service: AssignmentService, _ terms: AssignmentService.Terms,
+        _ body: (StoredState, AssignmentService.Terms) throws(AssignmentError) -> AssignmentService.Result
+    ) throws(AssignmentError) -> AssignmentService.Result {
+        var attempt = 1
+        while true {
+            let stored: StoredState
+            do throws(StorageError) { stored = try service.storage.read() } catch { throw .storage(error) }
+            var terms = terms
+            let isOurs = terms.condition == nil
+            if isOurs { terms.condition = stored.tag }
+            do throws(AssignmentError) { return try body(stored, terms) } catch {
+                guard isOurs, attempt < AssignmentService.attemptLimit, case .storage(.conflict) = error else {
+                    throw error
+                }
+                attempt += 1
+            }
+        }
+    }
+}

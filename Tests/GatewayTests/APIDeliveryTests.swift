@@ -1,0 +1,107 @@
+import Assignment
+import Configuration
+import Foundation
+import Gateway
+import HTTP
+import Redis
+import Telemetry
+import TestRigs
+import Testing
+
+/// What a live change says of the workers, and what it leaves behind for those who ask later who did it.
+@Suite(.timeLimit(.minutes(2))) struct APIDeliveryTests {
+    /// Looks at each state as a controller does, and posts what it could not bring about.
+    private final class StandIn {
+        private let ends = Locked(false)
+
+        init(_ redis: RedisServer, pending: [Reconciler.Pending]) throws {
+            let url = try RedisURL(parsing: redis.url)
+            Thread.detachNewThread { [ends] in
+                let storage = RedisAssignments(RedisSettings(url))
+                while !ends.withLock({ $0 }) {
+                    if let stored = try? storage.read(), (try? storage.progress())??.tag != stored.tag {
+                        try? storage.post(Progress(tag: stored.tag, pending: pending))
+                    }
+                    usleep(2_000)
+                }
+            }
+        }
+
+        deinit { ends.withLock { $0 = true } }
+    }
+
+    private static func pending(_ name: String) -> Reconciler.Pending {
+        .init(
+            symbol: symbol(name), worker: worker("ws-worker-1:8088"), verb: .subscribe, attempts: 3,
+            error: "connection refused")
+    }
+
+    @Test func aChangeThatTheWorkersKnowIsAnsweredAtOnce() throws {
+        let rig = try APIRig(patience: .seconds(60), workers: 1)
+        let controller = try StandIn(rig.redis, pending: [])
+        let answer = try rig.send("POST", "/ws/dispatch", ["symbols": ["A"]])
+        #expect(answer.status == 200)
+        #expect(answer["attended"] as? Bool == true)
+        #expect((answer["pending"] as? [Any])?.isEmpty == true)
+        withExtendedLifetime(controller) {}
+    }
+
+    @Test func whatAWorkerCouldNotBeToldIsPendingAndNothingElse() throws {
+        let rig = try APIRig(patience: .milliseconds(500), workers: 1)
+        let controller = try StandIn(rig.redis, pending: [Self.pending("A"), Self.pending("OTHER")])
+        try eventually("the controller looks") { try rig.get("/ws/workers")["pending_count"] as? Int == 2 }
+        for _ in 0..<2 {
+            // The second time nothing has to change, and the worker still does not know.
+            let answer = try rig.send("POST", "/ws/dispatch", ["symbols": ["A", "B"]])
+            #expect(answer["attended"] as? Bool == true)
+            let pending = try #require(answer["pending"] as? [[String: Any]])
+            #expect(pending.map { $0["symbol"] as? String } == ["A"])
+            #expect(pending.first?["worker"] as? String == "ws-worker-1:8088")
+            #expect(pending.first?["error"] as? String == "connection refused")
+        }
+        withExtendedLifetime(controller) {}
+    }
+
+    @Test func withoutAControllerTheChangeIsStoredAndSaysSo() throws {
+        let rig = try APIRig(workers: 1)
+        let answer = try rig.send("POST", "/ws/dispatch", ["symbols": ["A"]])
+        #expect(answer["stored"] as? Bool == true)
+        #expect(answer["attended"] as? Bool == false)
+        #expect(try rig.get("/ws/assignments").assignments == ["A": "ws-worker-1:8088"])
+    }
+
+    @Test func aStopAnswersThoseWhoWaitForWorkers() throws {
+        // The workers are registered by a gateway that waits for nobody.
+        let first = try APIRig(workers: 1)
+        let rig = try APIRig(redis: first.redis, patience: .seconds(100))
+        let client = try RawClient(port: rig.server.port)
+        let body = #"{"symbols":["A"]}"#
+        client.send(
+            "POST /ws/dispatch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        try eventually("the change is stored") { try first.get("/ws/assignments").assignments?.isEmpty == false }
+        rig.server.stop()
+        let answer = client.receiveAnswer()
+        #expect(answer.hasPrefix("HTTP/1.1 200 "))
+        #expect(answer.contains(#""attended":false"#))
+    }
+
+    @Test func eachWriteIsLoggedWithWhoAndWhat() throws {
+        let memory = MemoryLog()
+        Log.redirect(to: memory)
+        let rig = try APIRig(token: "0123456789abcdef")
+        let token = ["Authorization": "Bearer 0123456789abcdef"]
+        let first = try rig.send("POST", "/ws/workers", ["name": "a:1"], token)
+        let second = try rig.send("POST", "/ws/dispatch", ["symbols": ["A", "B"]], token)
+        for (answer, request, counts) in [
+            (first, "POST /ws/workers", "0 symbols, 1 workers"), (second, "POST /ws/dispatch", "2 symbols, 1 workers"),
+        ] {
+            let tag = (answer.tag ?? "?").filter { $0 != "\"" }
+            let line = memory.lines.first { $0.contains("assignment.after=\"\(tag): \(counts)\"") }
+            #expect(line?.contains("api 127.0.0.1") == true)
+            #expect(line?.contains("http.authorization=token") == true)
+            #expect(line?.contains(request) == true)
+        }
+        #expect(!memory.lines.contains { $0.contains("0123456789abcdef") })
+    }
+}
