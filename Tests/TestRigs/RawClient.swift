@@ -53,18 +53,17 @@ package final class RawClient {
     /// One answer with a Content-Length, on a connection that stays open.
     package func receiveAnswer(hasBody: Bool = true) -> String {
         var all: [UInt8] = []
-        while true {
-            let text = String(decoding: all, as: UTF8.self)
-            if let end = text.range(of: "\r\n\r\n") {
-                let length = text[..<end.lowerBound].split(separator: "\r\n")
-                    .first { $0.lowercased().hasPrefix("content-length:") }
-                    .flatMap { Int($0.split(separator: ":")[1].trimmingCharacters(in: .whitespaces)) }
-                let wanted = text[..<end.upperBound].utf8.count + (hasBody ? length ?? 0 : 0)
-                if all.count >= wanted { return text }
-            }
+        var wanted: Int?
+        while all.count < wanted ?? .max {
             var byte = [UInt8](repeating: 0, count: 1)
-            if unsafe recv(descriptor, &byte, 1, 0) <= 0 { return text }
+            if unsafe recv(descriptor, &byte, 1, 0) <= 0 { break }
             all += byte
+            guard wanted == nil, all.suffix(4) == [13, 10, 13, 10] else { continue }
+            let length = String(decoding: all, as: UTF8.self).split(separator: "\r\n")
+                .first { $0.lowercased().hasPrefix("content-length:") }
+                .flatMap { Int($0.split(separator: ":")[1].trimmingCharacters(in: .whitespaces)) }
+            wanted = all.count + (hasBody ? length ?? 0 : 0)
         }
+        return String(decoding: all, as: UTF8.self)
     }
 }
