@@ -28,9 +28,13 @@ struct PersisterTopicTests {
         try eventually("the topic can be created again") { (try? corner.create(place.topic)) != nil }
         let new = try corner.write(300..<300 + second.count, by: try corner.writer())
         try persister.restart()
-        try eventually("the second life is in the table", every: .milliseconds(50)) {
-            let position = corner.database.positions(corner.group)[place]
-            return position?.generation ?? 0 > generation && position?.next == Int64(second.count)
+        do {
+            try eventually("the second life is in the table", within: .seconds(60), every: .milliseconds(50)) {
+                let position = corner.database.positions(corner.group)[place]
+                return position?.generation ?? 0 > generation && position?.next == Int64(second.count)
+            }
+        } catch {
+            throw NeverHappened(description: "\(error)\n\(persister.process.text.suffix(5_000))")
         }
         #expect(corner.database.positions(corner.group)[place]?.generation == generation + 1)
         #expect(persister.stop() == 0)

@@ -121,7 +121,7 @@ package final class KafkaCluster: @unchecked Sendable {
     private func waitUntilServing(_ identifier: Int) throws {
         let child = child(identifier)
         do {
-            try eventually("Kafka broker \(identifier) serves", within: .seconds(90)) {
+            try eventually("Kafka broker \(identifier) serves", within: .seconds(180)) {
                 guard let child, child.isRunning else { throw NeverHappened(description: "broker \(identifier) ended") }
                 return child.text.contains("Kafka Server started")
             }
