@@ -254,7 +254,9 @@ private final class Meddler: AssignmentStorage {
         try storage.acquire(lease, token: token, for: duration)
     }
     func release(_ lease: LeaseName, token: String) throws(StorageError) { try storage.release(lease, token: token) }
-    func leases(of workers: [WorkerName]) throws(StorageError) -> Set<WorkerName> { try storage.leases(of: workers) }
+    func leases(of workers: [WorkerName]) throws(StorageError) -> [WorkerName: Duration] {
+        try storage.leases(of: workers)
+    }
     func progress() throws(StorageError) -> Progress? { try storage.progress() }
     func post(_ progress: Progress) throws(StorageError) { try storage.post(progress) }
 }

@@ -23,8 +23,8 @@ package protocol AssignmentStorage: AnyObject {
     func acquire(_ lease: LeaseName, token: String, for duration: Duration) throws(StorageError) -> Bool
     /// Gives a lease back; does nothing when another holds it.
     func release(_ lease: LeaseName, token: String) throws(StorageError)
-    /// Those of the workers whose lease somebody holds.
-    func leases(of workers: [WorkerName]) throws(StorageError) -> Set<WorkerName>
+    /// How long the leases of these workers still last; those that nobody holds are not among them.
+    func leases(of workers: [WorkerName]) throws(StorageError) -> [WorkerName: Duration]
 
     /// What the controller has not brought about yet; `nil` when no controller ever said.
     func progress() throws(StorageError) -> Progress?

@@ -17,11 +17,17 @@ extension RedisAssignments {
         _ = try scripts.run(StorageScripts.release, keys: [AssignmentKeys.lease(lease)], [Array(token.utf8)])
     }
 
-    package func leases(of workers: [WorkerName]) throws(StorageError) -> Set<WorkerName> {
-        guard !workers.isEmpty else { return [] }
-        let reply = try scripts.command(["MGET"] + workers.map { AssignmentKeys.lease(.worker($0)) })
-        guard let holders = reply.elements, holders.count == workers.count else { throw Self.unexpected("MGET") }
-        return Set(zip(workers, holders).filter { $0.1 != .null }.map(\.0))
+    package func leases(of workers: [WorkerName]) throws(StorageError) -> [WorkerName: Duration] {
+        guard !workers.isEmpty else { return [:] }
+        let reply = try scripts.run(
+            StorageScripts.remaining, keys: workers.map { AssignmentKeys.lease(.worker($0)) }, [])
+        guard let times = reply.elements, times.count == workers.count else { throw Self.unexpected("remaining") }
+        var leases: [WorkerName: Duration] = [:]
+        for (worker, time) in zip(workers, times) {
+            guard let milliseconds = time.integer, milliseconds >= 0 else { continue }
+            leases[worker] = .milliseconds(milliseconds)
+        }
+        return leases
     }
 
     package func progress() throws(StorageError) -> Progress? {

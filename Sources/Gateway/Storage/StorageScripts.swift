@@ -160,6 +160,15 @@ enum StorageScripts {
         return redis.call('DEL', KEYS[1])
         """#)
 
+    /// How long leases still last. KEYS: the leases. Result: milliseconds for each, -2 for one that nobody holds.
+    static let remaining = Script(
+        "remaining",
+        #"""
+        local times = {}
+        for place, lease in ipairs(KEYS) do times[place] = redis.call('PTTL', lease) end
+        return times
+        """#)
+
     /// Notes the controller's last look. KEYS: progress. ARGV: its JSON up to the time.
     static let post = Script(
         "post",
