@@ -99,7 +99,10 @@ package struct Reconciler: Sendable {
                 lists, entry in
                 if let worker = entry.key { lists[worker] = entry.value.sorted(by: Symbol.isOrdered) }
             }
-        case .reported(let report): reports[report.worker] = report
+        case .reported(let report):
+            let isNews = reports.updateValue(report, forKey: report.worker) != report
+            // What it said before is nothing new to the others.
+            if !isNews { return commands(to: [report.worker], now: now) }
         case .silent(let worker): reports[worker] = nil
         case .succeeded(let command):
             note(command, error: nil, now: now, jitter: jitter)
@@ -196,11 +199,12 @@ package struct Reconciler: Sendable {
         guard let report = reports[worker] else { return [] }
         let lacking = (wantedByWorker[worker] ?? []).compactMap { symbol -> Command? in
             guard let placement = wanted[symbol] else { return nil }
-            let missing = placement.timeframes.filter { report.subscriptions[symbol]?.contains($0) != true }
-            return missing.isEmpty
+            var told = placement.timeframes.filter { report.subscriptions[symbol]?.contains($0) != true }
+            // Whoever serves it under an epoch of the past is no owner to others.
+            if told.isEmpty, report.isBehind(placement.epoch, for: symbol) { told = placement.timeframes }
+            return told.isEmpty
                 ? nil
-                : Command(
-                    verb: .subscribe, worker: worker, symbol: symbol, timeframes: missing, epoch: placement.epoch)
+                : Command(verb: .subscribe, worker: worker, symbol: symbol, timeframes: told, epoch: placement.epoch)
         }
         let surplus = report.subscriptions.keys.sorted(by: Symbol.isOrdered).compactMap { symbol in
             release(of: symbol, by: worker, report.subscriptions[symbol] ?? [])
@@ -215,8 +219,9 @@ package struct Reconciler: Sendable {
                 verb: .unsubscribe, worker: worker, symbol: symbol, timeframes: Placement.canonical(Array(served)),
                 epoch: .none)
         }
-        let owner = reports[placement.worker]?.subscriptions[symbol] ?? []
-        guard placement.timeframes.allSatisfy(owner.contains) else { return nil }
+        guard let owner = reports[placement.worker], !owner.isBehind(placement.epoch, for: symbol),
+            let ready = owner.subscriptions[symbol], placement.timeframes.allSatisfy(ready.contains)
+        else { return nil }
         let surplus = placement.worker == worker ? served.subtracting(placement.timeframes) : served
         guard !surplus.isEmpty else { return nil }
         return Command(

@@ -12,4 +12,7 @@ package struct WorkerReport: Equatable, Sendable {
         self.subscriptions = subscriptions.filter { !$0.value.isEmpty }
         self.epochs = epochs
     }
+
+    /// Whether it says that it serves the symbol under an older epoch.
+    func isBehind(_ epoch: Epoch, for symbol: Symbol) -> Bool { epochs[symbol].map { $0 < epoch } ?? false }
 }

@@ -106,6 +106,24 @@ import Testing
         #expect(total == 100)
     }
 
+    /// After a storage that lost writes: the stored owner serves the symbol already, under an epoch of the past.
+    @Test func anOwnerUnderAnOldEpochIsToldTheNewOneBeforeAnybodyLetsGo() throws {
+        var reconciler = Reconciler()
+        var wanted = try state(two)
+        _ = wanted.raiseEpochs(above: [symbol: Epoch(reported: 5)!])
+        _ = reconciler.on(.wanted(wanted), now: at(0), jitter: 0)
+        func serves(_ worker: WorkerName, _ epoch: Int64) -> Reconciler.Event {
+            let epochs = [symbol: Epoch(reported: epoch)!]
+            return .reported(WorkerReport(worker: worker, subscriptions: [symbol: [.oneMinute]], epochs: epochs))
+        }
+        #expect(reconciler.on(serves(one, 5), now: at(0), jitter: 0).isEmpty)
+        let told = reconciler.on(serves(two, 1), now: at(0), jitter: 0)
+        #expect(told.map(\.verb) == [.subscribe] && told[0].worker == two && told[0].epoch.number == 6)
+        #expect(told[0].timeframes == [.oneMinute])
+        let cut = reconciler.on(serves(two, 6), now: at(1), jitter: 0)
+        #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].worker == one)
+    }
+
     @Test func theHighestReportedEpochCounts() {
         var reconciler = Reconciler()
         for (worker, epoch) in [(one, 4), (two, 9)] as [(WorkerName, Int64)] {
