@@ -3,7 +3,7 @@ FROM swift:6.3-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         librdkafka-dev libhiredis-dev libssl-dev libmicrohttpd-dev libyaml-dev libsimdjson-dev \
-        libsqlite3-dev libpq-dev zlib1g-dev \
+        libsqlite3-dev libpq-dev zlib1g-dev libcurl4-openssl-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /klinecast
 # .dockerignore leaves only what the package is made of.
@@ -14,7 +14,7 @@ RUN swift build -c release --product klinecast --static-swift-stdlib \
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        librdkafka1 libhiredis0.14 libssl3 libmicrohttpd12 libyaml-0-2 libsimdjson14 libsqlite3-0 libpq5 zlib1g libstdc++6 ca-certificates tzdata \
+        librdkafka1 libhiredis0.14 libssl3 libmicrohttpd12 libyaml-0-2 libsimdjson14 libsqlite3-0 libpq5 zlib1g libcurl4 libstdc++6 ca-certificates tzdata \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin klinecast \
     && install -d -o klinecast -g klinecast -m 0750 /var/lib/klinecast

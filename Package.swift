@@ -41,6 +41,7 @@ let package = Package(
         shim("CSQLiteShim", libraries: ["sqlite3"]),
         shim("CPostgresShim", libraries: ["pq"]),
         shim("CZlibShim", libraries: ["z"]),
+        shim("CCurlShim", libraries: ["curl"]),
 
         // What everything may use.
         module("MarketData"),
@@ -55,6 +56,7 @@ let package = Package(
         module("Kafka", ["CKafkaShim", "CSystemShim", "Configuration", "Records", "Telemetry"]),
         module("Redis", ["CHiredisShim", "COpenSSLShim", "CSystemShim", "Configuration", "Telemetry"]),
         module("HTTP", ["CMicrohttpdShim", "Telemetry"]),
+        module("Curl", ["CCurlShim", "Telemetry"]),
         module("SQLite", ["CSQLiteShim", "Telemetry"]),
         module("Postgres", ["CPostgresShim", "Configuration", "Telemetry"]),
 

@@ -9,7 +9,7 @@ import Testing
         static let headers = [
             "librdkafka/rdkafka.h", "hiredis/hiredis.h", "openssl/ssl.h", "microhttpd.h", "yaml.h", "simdjson.h",
             "sqlite3.h", "postgresql/libpq-fe.h", "zlib.h",
-            "c++/12",
+            "curl/curl.h", "c++/12",
         ]
         static let programs = ["swift", "redis-server", "redis-cli", "openssl", "python3", "java", "javac"]
         static let files = ["usr/lib/postgresql/15/bin/initdb", "usr/share/java/postgresql.jar"]
@@ -80,7 +80,8 @@ import Testing
         ("librdkafka/rdkafka.h", "librdkafka-dev"), ("hiredis/hiredis.h", "libhiredis-dev"),
         ("openssl/ssl.h", "libssl-dev"), ("microhttpd.h", "libmicrohttpd-dev"), ("yaml.h", "libyaml-dev"),
         ("simdjson.h", "libsimdjson-dev"), ("sqlite3.h", "libsqlite3-dev"),
-        ("postgresql/libpq-fe.h", "libpq-dev"), ("zlib.h", "zlib1g-dev"), ("c++", "g++"),
+        ("postgresql/libpq-fe.h", "libpq-dev"), ("zlib.h", "zlib1g-dev"),
+        ("curl/curl.h", "libcurl4-openssl-dev"), ("c++", "g++"),
     ])
     func aMissingHeaderBringsItsPackage(header: String, package: String) throws {
         let machine = try Machine()

@@ -18,7 +18,7 @@ import Testing
 
     @Test func theImageIsBuiltWithThePackagesOfMakeDeps() throws {
         let asked = try Checkout.matches(#"^header \S+ (\S+-dev)$"#, in: try Checkout.text("Scripts/deps"))
-        #expect(asked.count == 9)
+        #expect(asked.count == 10)
         #expect(try Self.packages("-dev$") == Set(asked))
     }
 
