@@ -65,7 +65,7 @@ let package = Package(
         module("Persister", ["CSimdjsonShim", "CSystemShim", "CZlibShim", "MarketData", "Records", "Telemetry"]),
 
         // Assignments in Redis, and all that changes them.
-        module("Gateway", ["Assignment", "Configuration", "HTTP", "MarketData", "Redis", "Telemetry"]),
+        module("Gateway", ["Assignment", "Configuration", "Curl", "HTTP", "MarketData", "Redis", "Telemetry"]),
 
         // The tables: what the persister writes and the commands read, in either database.
         module("Storage", ["Configuration", "MarketData", "Persister", "Postgres", "Records", "SQLite", "Telemetry"]),
@@ -94,6 +94,13 @@ let package = Package(
         // Real servers and other rigs that the tests share.
         .target(
             name: "TestRigs", dependencies: ["CSystemShim"], path: "Tests/TestRigs", swiftSettings: strict),
+        // A process that stands for a worker, or for another gateway's controller.
+        .executableTarget(
+            name: "WorkerDouble",
+            dependencies: [
+                "Assignment", "Configuration", "Gateway", "HTTP", "MarketData", "Redis", "Telemetry", "CSystemShim",
+            ],
+            path: "Tests/WorkerDouble", swiftSettings: strict),
         tests("MarketDataTests", ["MarketData"]),
         tests("AssignmentTests", ["Assignment", "MarketData"]),
         tests("TelemetryTests", ["Telemetry"]),
@@ -108,7 +115,12 @@ let package = Package(
         tests(
             "StorageTests", ["Storage", "Persister", "MarketData", "Records", "Configuration", "SQLite", "Postgres"]),
         tests("CommandTests", ["Records", "klinecast"]),
-        tests("GatewayTests", ["Assignment", "Configuration", "Gateway", "HTTP", "MarketData", "Redis", "Telemetry"]),
+        tests(
+            "GatewayTests",
+            [
+                "Assignment", "Configuration", "Curl", "Gateway", "HTTP", "MarketData", "Redis", "Telemetry",
+                "WorkerDouble",
+            ]),
         tests("PackagingTests", []),
         tests("IntegrationTests", ["Kafka", "Redis", "MarketData", "Records", "Storage", "klinecast"]),
     ],
