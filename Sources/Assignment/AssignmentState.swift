@@ -83,10 +83,12 @@ package struct AssignmentState: Equatable, Sendable {
     /// symbols whose epoch was raised, in order of their names.
     package mutating func raiseEpochs(above reported: [Symbol: Epoch]) -> [Symbol] {
         var raised: [Symbol] = []
+        // As it was: reports have no order, and the result must not have one either.
+        let floor = epochFloor
         for (symbol, epoch) in reported {
             if let stored = placements[symbol]?.epoch {
                 guard epoch > stored else { continue }
-                placements[symbol]?.epoch = .following(max(stored, epochFloor), epoch)
+                placements[symbol]?.epoch = .following(max(stored, floor), epoch)
                 raised.append(symbol)
             } else {
                 epochFloor = max(epochFloor, epoch)
