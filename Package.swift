@@ -104,7 +104,7 @@ let package = Package(
         tests("MarketDataTests", ["MarketData"]),
         tests("AssignmentTests", ["Assignment", "MarketData"]),
         tests("TelemetryTests", ["Telemetry"]),
-        tests("ConfigurationTests", ["Configuration"]),
+        tests("ConfigurationTests", ["Configuration", "MarketData"]),
         tests("KafkaTests", ["Configuration", "Kafka", "Records"]),
         tests("RedisTests", ["Configuration", "Redis"]),
         tests("HTTPTests", ["HTTP", "Telemetry"]),

@@ -9,7 +9,7 @@ package struct Address: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Reads `host:port` or `[ipv6]:port`.
-    init(parsing text: String) throws(ValueFault) {
+    package init(parsing text: String) throws(ValueFault) {
         let fault = ValueFault("must be host:port, like 127.0.0.1:5004 or [::1]:5004", got: text)
         guard let colon = text.lastIndex(of: ":") else { throw fault }
         var host = text[..<colon]

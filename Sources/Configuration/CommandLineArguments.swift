@@ -1,12 +1,15 @@
 /// A flag of one command that is no setting, such as `--json`.
 package struct CommandFlag: Sendable {
     package let name: String
+    /// The one letter that may stand for it, `-l`.
+    package let short: Character?
     /// What its value is called in the help; `nil` for a flag without one.
     package let valueName: String?
     package let sentence: String
 
-    package init(_ name: String, value valueName: String? = nil, _ sentence: String) {
+    package init(_ name: String, short: Character? = nil, value valueName: String? = nil, _ sentence: String) {
         self.name = name
+        self.short = short
         self.valueName = valueName
         self.sentence = sentence
     }
@@ -15,6 +18,8 @@ package struct CommandFlag: Sendable {
 /// What a command takes; its help is made from this.
 package struct CommandDescription: Sendable {
     package let name: String
+    /// Other names that it is called by, which the overview leaves out.
+    package let aliases: [String]
     package let summary: String
     /// The arguments as the usage line shows them, such as `FILE…`.
     package let arguments: String
@@ -25,10 +30,11 @@ package struct CommandDescription: Sendable {
     package let examples: [String]
 
     package init(
-        _ name: String, _ summary: String, arguments: String = "", flags: [CommandFlag] = [], sections: [String] = [],
-        examples: [String] = []
+        _ name: String, aliases: [String] = [], _ summary: String, arguments: String = "", flags: [CommandFlag] = [],
+        sections: [String] = [], examples: [String] = []
     ) {
         self.name = name
+        self.aliases = aliases
         self.summary = summary
         self.arguments = arguments
         self.flags = flags
@@ -61,7 +67,7 @@ package struct CommandLineArguments: Sendable, Equatable {
     package func has(_ flag: String) -> Bool { flags[flag] != nil }
 
     /// `arguments` without the program's and the command's names. `--x value`, `--x=value`, `--x` and `--no-x` for what
-    /// is on or off, `--` before what only looks like flags, `-h` for `--help`.
+    /// is on or off, `--` before what only looks like flags, `-h` for `--help`. Letters: `-c 20`, `-c20`, `-lr` for two.
     package init(parsing arguments: [String], for command: CommandDescription) throws(ConfigurationError) {
         var problems: [ConfigurationProblem] = []
         var rest = arguments[...]
@@ -85,27 +91,15 @@ package struct CommandLineArguments: Sendable, Equatable {
     private mutating func take(
         _ argument: String, _ rest: inout ArraySlice<String>, _ command: CommandDescription
     ) -> ConfigurationProblem? {
-        let parts = argument.drop { $0 == "-" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard argument.hasPrefix("--") else { return takeLetters(argument, &rest, command) }
+        let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let name = parts.first.map(String.init) ?? ""
         let attached = parts.count > 1 ? String(parts[1]) : nil
         let shown = "--\(name)"
-        if argument.hasPrefix("--"),
-            let flag = (command.flags + CommandDescription.common).first(where: { $0.name == name })
-        {
-            if flags[name] != nil { return .repeatedFlag(flag: shown) }
-            if let valueName = flag.valueName {
-                guard let value = attached ?? rest.popFirst() else {
-                    return .missingFlagValue(flag: shown, shape: valueName)
-                }
-                flags[name] = value
-            } else if attached != nil {
-                return .unexpectedFlagValue(flag: shown)
-            } else {
-                flags[name] = ""
-            }
-            return nil
+        if let flag = (command.flags + CommandDescription.common).first(where: { $0.name == name }) {
+            return take(flag, attached, &rest)
         }
-        if argument.hasPrefix("--"), let option = command.options.first(where: { $0.flag == name }) {
+        if let option = command.options.first(where: { $0.flag == name }) {
             let isBoolean = option.kind == .boolean
             guard let value = attached ?? (isBoolean ? "on" : rest.popFirst()) else {
                 return .missingFlagValue(flag: shown, shape: option.kind.shape)
@@ -117,9 +111,50 @@ package struct CommandLineArguments: Sendable, Equatable {
         {
             return set(option, name, "off")
         }
+        return .unknownFlag(flag: shown, command: command.name, nearest: Self.nearest(to: name, command))
+    }
+
+    private mutating func take(_ flag: CommandFlag, _ attached: String?, _ rest: inout ArraySlice<String>)
+        -> ConfigurationProblem?
+    {
+        let shown = "--\(flag.name)"
+        if flags[flag.name] != nil { return .repeatedFlag(flag: shown) }
+        if let valueName = flag.valueName {
+            guard let value = attached ?? rest.popFirst() else {
+                return .missingFlagValue(flag: shown, shape: valueName)
+            }
+            flags[flag.name] = value
+        } else if attached != nil {
+            return .unexpectedFlagValue(flag: shown)
+        } else {
+            flags[flag.name] = ""
+        }
+        return nil
+    }
+
+    /// `-lr`, `-c 20`, `-c20` and `-c=20`: the first letter with a value takes all that follows.
+    private mutating func takeLetters(
+        _ argument: String, _ rest: inout ArraySlice<String>, _ command: CommandDescription
+    ) -> ConfigurationProblem? {
+        var letters = argument.dropFirst()
+        while let letter = letters.popFirst() {
+            guard let flag = command.flags.first(where: { $0.short == letter }) else {
+                let name = String(argument.dropFirst().prefix { $0 != "=" })
+                return .unknownFlag(flag: argument, command: command.name, nearest: Self.nearest(to: name, command))
+            }
+            var attached: String?
+            if !letters.isEmpty, flag.valueName != nil || letters.first == "=" {
+                attached = String(letters.first == "=" ? letters.dropFirst() : letters)
+                letters = ""
+            }
+            if let problem = take(flag, attached, &rest) { return problem }
+        }
+        return nil
+    }
+
+    private static func nearest(to name: String, _ command: CommandDescription) -> String? {
         let known = (command.flags + CommandDescription.common).map(\.name) + command.options.compactMap(\.flag)
-        let nearest = Suggestion.nearest(to: name, among: known).map { "--\($0)" }
-        return .unknownFlag(flag: argument.hasPrefix("--") ? shown : argument, command: command.name, nearest: nearest)
+        return Suggestion.nearest(to: name, among: known).map { "--\($0)" }
     }
 
     private mutating func set(_ option: Option, _ flag: String, _ text: String) -> ConfigurationProblem? {

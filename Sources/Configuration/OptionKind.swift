@@ -137,7 +137,9 @@ package enum OptionKind: Sendable, Equatable {
         return bytes
     }
 
+    /// As it is written, else in another case: 1m and 1M are two words.
     private static func word(_ text: String, of words: [String]) throws(ValueFault) -> String {
+        if words.contains(text) { return text }
         if let found = words.first(where: { $0.lowercased() == text.lowercased() }) { return found }
         let hint = Suggestion.nearest(to: text.lowercased(), among: words).map { "; did you mean \($0)?" } ?? ""
         throw ValueFault("must be \(words.joined(separator: " or "))", got: text, hint: hint)

@@ -1,3 +1,5 @@
+import MarketData
+
 /// Every setting of every command: the one place where names, defaults and limits stand.
 package enum Options {
     package static let sections: [OptionSection] = [
@@ -6,6 +8,7 @@ package enum Options {
         OptionSection(name: "router", sentence: "Which topic goes to which channel, and how."),
         OptionSection(name: "database", sentence: "Where the rows are kept."),
         OptionSection(name: "persister", sentence: "How records become rows."),
+        OptionSection(name: "gateway", sentence: "Which worker serves which symbol."),
         OptionSection(name: "feed", sentence: "Candles from CSV files to Kafka."),
         OptionSection(name: "up", sentence: "Everything on one machine."),
         OptionSection(name: "broker", sentence: "The embedded Kafka, for trying and testing."),
@@ -15,7 +18,7 @@ package enum Options {
         OptionSection(name: "log", sentence: "Talk on standard error, or in a file."),
     ]
 
-    package static let all: [Option] = kafka + redis + router + database + others
+    package static let all: [Option] = kafka + redis + router + database + gateway + others
 
     private static let kafka: [Option] = [
         Option(
@@ -183,6 +186,29 @@ package enum Options {
             "persister.message_max_bytes", .byteCount(1_024...67_108_864), default: "1MB",
             environment: ["PERSISTER_MESSAGE_MAX_BYTES"], flag: "persister-message-max-bytes",
             "A larger message is a dead letter."),
+    ]
+
+    private static let gateway: [Option] = [
+        Option(
+            "gateway.address", .address, default: "127.0.0.1:8082", environment: ["GATEWAY_ADDR"],
+            flag: "gateway-addr", "Where the gateway's HTTP listens: the assignments' API, health and metrics."),
+        Option(
+            "gateway.workers", .addresses, environment: ["WS_WORKERS"], flag: "workers",
+            "Workers that a gateway registers at its start, named by their address; it asks each for its state itself."
+        ),
+        Option(
+            "gateway.auto_rebalance", .choice(["off", "plan", "live"]), default: "off",
+            environment: ["AUTO_REBALANCE"], flag: "auto-rebalance",
+            "After a change of the workers: off leaves the loads as they are, plan logs what would level them, live does "
+                + "it. Symbols of a worker that is gone get another one in any case."),
+        // A renewal each fifth of it, and the holder stops at seven tenths: below 2 s a busy machine loses it for nothing.
+        Option(
+            "gateway.lease", .duration(.seconds(2) ... .seconds(300)), default: "10s", environment: ["GATEWAY_LEASE"],
+            flag: "lease",
+            "A worker that was not heard for so long is gone; so is a gateway that was in control."),
+        Option(
+            "gateway.timeframes", .choices(Timeframe.allCases.map(\.rawValue)), default: "1m,5m,15m,1h,4h",
+            environment: ["TIMEFRAMES"], flag: "timeframes", "What a symbol is served with when nobody says."),
     ]
 
     private static let others: [Option] = [

@@ -56,6 +56,7 @@ package struct Settings: Sendable {
     package var router: RouterSettings { RouterSettings(settings: self) }
     package var database: DatabaseSettings { DatabaseSettings(settings: self) }
     package var persister: PersisterSettings { PersisterSettings(settings: self) }
+    package var gateway: GatewaySettings { GatewaySettings(settings: self) }
     package var feed: FeedSettings { FeedSettings(settings: self) }
     package var up: UpSettings { UpSettings(settings: self) }
     package var broker: BrokerSettings { BrokerSettings(settings: self) }

@@ -106,9 +106,12 @@ package enum SettingsDocuments {
     package static func help(for command: CommandDescription) -> String {
         let arguments = command.arguments.isEmpty ? "" : " \(command.arguments)"
         var text = "klinecast \(command.name): \(command.summary)\n\n"
-        text += "Usage: klinecast \(command.name)\(arguments) [flags]\n\nFlags\n"
+        text += "Usage: klinecast \(command.name)\(arguments) [flags]\n\n"
+        for alias in command.aliases { text += "Also called: klinecast \(alias)\n\n" }
+        text += "Flags\n"
         for flag in command.flags + CommandDescription.common {
-            text += entry("--\(flag.name)" + (flag.valueName.map { " \($0)" } ?? ""), flag.sentence)
+            let short = flag.short.map { "-\($0), " } ?? ""
+            text += entry("\(short)--\(flag.name)" + (flag.valueName.map { " \($0)" } ?? ""), flag.sentence)
         }
         for section in Options.sections where command.sections.contains(section.name) {
             text += "\n\(section.name): \(section.sentence)\n"

@@ -1,3 +1,5 @@
+package import MarketData
+
 package struct KafkaSettings: Sendable {
     let settings: Settings
 
@@ -70,6 +72,24 @@ package struct RouterSettings: Sendable {
         default: settings.misfit("router.routes")
         }
     }
+}
+
+package struct GatewaySettings: Sendable {
+    package enum AutoRebalance: String, Sendable { case off, plan, live }
+
+    let settings: Settings
+
+    package var address: Address { settings.address("gateway.address") }
+    /// In the order in which they are registered.
+    package var workers: [Address] { settings.addresses("gateway.workers") }
+    package var autoRebalance: AutoRebalance {
+        guard let word = AutoRebalance(rawValue: settings.text("gateway.auto_rebalance")) else {
+            settings.misfit("gateway.auto_rebalance")
+        }
+        return word
+    }
+    package var lease: Duration { settings.duration("gateway.lease") }
+    package var timeframes: [Timeframe] { settings.list("gateway.timeframes").compactMap(Timeframe.init) }
 }
 
 package struct FeedSettings: Sendable {

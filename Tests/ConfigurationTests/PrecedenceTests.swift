@@ -5,7 +5,11 @@ import Testing
 
 private let command = CommandDescription(
     "router", "Kafka to Redis.",
-    flags: [CommandFlag("json", "As JSON."), CommandFlag("count", value: "N", "How many.")],
+    flags: [
+        CommandFlag("json", "As JSON."), CommandFlag("count", value: "N", "How many."),
+        CommandFlag("live", short: "l", "For good."), CommandFlag("rebalance", short: "r", "Level."),
+        CommandFlag("capacity", short: "c", value: "N", "How many."),
+    ],
     sections: ["kafka", "redis", "router", "process", "log"])
 
 private func arguments(_ words: String...) throws(ConfigurationError) -> CommandLineArguments {
@@ -42,11 +46,22 @@ private func arguments(_ words: String...) throws(ConfigurationError) -> Command
     }
 
     @Test(arguments: [
+        (["-c", "20", "-l"], ["capacity": "20", "live": ""]), (["-c20"], ["capacity": "20"]),
+        (["-c=20"], ["capacity": "20"]), (["-lr"], ["live": "", "rebalance": ""]),
+        (["-lrc", "2"], ["live": "", "rebalance": "", "capacity": "2"]), (["-lc2"], ["live": "", "capacity": "2"]),
+    ])
+    func lettersStandForFlags(words: [String], flags: [String: String]) throws {
+        let read = try CommandLineArguments(parsing: words, for: command)
+        #expect(read.flags == flags && read.positional.isEmpty)
+    }
+
+    @Test(arguments: [
         (["--redis-ulr", "x"], "did you mean --redis-url?"), (["--jsn"], "did you mean --json?"),
         (["--qqqqqqqq"], "`klinecast router --help` lists the flags"), (["--redis-url"], "needs a value"),
         (["--count"], "needs a value (N)"), (["--json=1"], "takes no value"), (["--json", "--json"], "given twice"),
         (["--start", "1s", "--start=2s"], "given twice"), (["-x"], "unknown flag -x"),
-        (["--rate", "5"], "unknown flag"),
+        (["--rate", "5"], "unknown flag"), (["-c"], "--capacity: needs a value (N)"), (["-l=1"], "takes no value"),
+        (["-l", "--live"], "given twice"), (["-rebalance"], "did you mean --rebalance?"),
     ])
     func aWrongFlagIsNamedWithItsRemedy(words: [String], part: String) {
         let error = #expect(throws: ConfigurationError.self) { try CommandLineArguments(parsing: words, for: command) }

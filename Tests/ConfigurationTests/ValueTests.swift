@@ -1,4 +1,5 @@
 import Configuration
+import MarketData
 import Testing
 
 @Suite struct ValueTests {
@@ -71,7 +72,9 @@ import Testing
         ("LOG_LEVEL", "INFO", "info"), ("LOG_LEVEL", "Warning", "warning"), ("LOG_FORMAT", "JSON", "json"),
         ("ENVELOPE", "None", "none"), ("KAFKA_SASL_MECHANISM", "scram-sha-256", "SCRAM-SHA-256"),
         ("KAFKA_SECURITY_PROTOCOL", "SSL", "ssl"), ("SINKS", "LAST,Publish", "last,publish"),
-        ("PERSIST", "OFF", "off"), ("SYMBOLS", "BTCUSDT", "btcusdt"),
+        ("PERSIST", "OFF", "off"), ("SYMBOLS", "BTCUSDT", "btcusdt"), ("AUTO_REBALANCE", "Live", "live"),
+        // A minute and a month.
+        ("TIMEFRAMES", "1M,1m,1H", "1M,1m,1h"),
     ])
     func aChoiceIsReadInAnyCase(variable: String, text: String, shown: String) throws {
         let value = try settings(variable, text).effectiveValues.first { $0.origin == variable }
@@ -117,6 +120,9 @@ import Testing
         #expect(s.router.hasEnvelope && s.router.sinks == [.publish, .last] && s.router.streamMaximumLength == 10_000)
         #expect(s.router.messageMaximumBytes == 1 << 20 && s.router.lastCacheBytes == 16 << 20 && s.router.persists)
         #expect(s.router.metricsSeries == 200 && s.router.routes.isEmpty)
+        #expect(s.gateway.address == Address(host: "127.0.0.1", port: 8_082) && s.gateway.workers.isEmpty)
+        #expect(s.gateway.autoRebalance == .off && s.gateway.lease == .seconds(10))
+        #expect(s.gateway.timeframes == [.oneMinute, .fiveMinutes, .fifteenMinutes, .oneHour, .fourHours])
         #expect(s.feed.rate == 0 && s.up.files == ["demo/klines"] && s.up.rate == 50)
         #expect(s.broker.address.port == 9_092 && s.http.connections == 1_024 && s.http.allowedHosts.isEmpty)
         #expect(s.control.token == nil && !s.control.isOpen)
