@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts redis-server with the users of redis-users.acl. Redis reads no variables, so the passwords come from the environment
 # here and only their hashes are written, to a file that goes with the container.
-#   REDIS_ROUTER_PASSWORD, REDIS_SUBSCRIBER_PASSWORD   required
+#   REDIS_ROUTER_PASSWORD, REDIS_GATEWAY_PASSWORD, REDIS_SUBSCRIBER_PASSWORD   required
 #   REDIS_USERS_TEMPLATE   default: redis-users.acl beside this script
 #   REDIS_USERS_FILE       default: /tmp/redis-users.acl
 # Arguments are passed on to redis-server.
@@ -21,8 +21,10 @@ hash() { # hash VARIABLE
     printf %s "$password" | sha256sum | cut -d ' ' -f 1
 }
 router=$(hash REDIS_ROUTER_PASSWORD)
+gateway=$(hash REDIS_GATEWAY_PASSWORD)
 subscriber=$(hash REDIS_SUBSCRIBER_PASSWORD)
 
-sed -e '/^#/d' -e "s/@REDIS_ROUTER_PASSWORD@/$router/" -e "s/@REDIS_SUBSCRIBER_PASSWORD@/$subscriber/" "$template" >"$users"
-unset REDIS_ROUTER_PASSWORD REDIS_SUBSCRIBER_PASSWORD password
+sed -e '/^#/d' -e "s/@REDIS_ROUTER_PASSWORD@/$router/" -e "s/@REDIS_GATEWAY_PASSWORD@/$gateway/" \
+    -e "s/@REDIS_SUBSCRIBER_PASSWORD@/$subscriber/" "$template" >"$users"
+unset REDIS_ROUTER_PASSWORD REDIS_GATEWAY_PASSWORD REDIS_SUBSCRIBER_PASSWORD password
 exec redis-server --aclfile "$users" "$@"

@@ -4,7 +4,10 @@ import Testing
 
 /// docker-compose.yml and what it mounts, as far as that can be told without an engine.
 @Suite struct ComposeTests {
-    private static let passwords = ["REDIS_ROUTER_PASSWORD": "one", "REDIS_SUBSCRIBER_PASSWORD": "two"]
+    private static let passwords = [
+        "REDIS_ROUTER_PASSWORD": "one", "REDIS_GATEWAY_PASSWORD": "three", "REDIS_SUBSCRIBER_PASSWORD": "two",
+        "CONTROL_TOKEN": "four four four four",
+    ]
     private static let hasCompose = Checkout.isInstalled("docker-compose")
 
     /// A service's part of the file with all references resolved, as docker-compose prints it.
@@ -29,7 +32,7 @@ import Testing
     @Test(.enabled(if: hasCompose, "docker-compose is not installed: the compose file is NOT validated"))
     func theFileIsValidAndHardened() throws {
         let services = try Self.services()
-        #expect(Set(services.keys) == ["kafka", "redis", "dispatcher", "prometheus", "grafana"])
+        #expect(Set(services.keys) == ["kafka", "redis", "dispatcher", "gateway", "prometheus", "grafana"])
         for (name, service) in services {
             #expect(service.contains("cap_drop:\n    - ALL\n"), "\(name)")
             #expect(service.contains("no-new-privileges:true"), "\(name)")
@@ -42,11 +45,14 @@ import Testing
             #expect(services["dispatcher"]?.contains("\(name):\n        condition: service_healthy") == true)
             #expect(services[name]?.contains("healthcheck:") == true)
         }
+        #expect(services["gateway"]?.contains("redis:\n        condition: service_healthy") == true)
     }
 
     @Test(
         .enabled(if: hasCompose, "docker-compose is not installed: the compose file is NOT validated"),
-        arguments: ["REDIS_ROUTER_PASSWORD", "REDIS_SUBSCRIBER_PASSWORD"])
+        arguments: [
+            "REDIS_ROUTER_PASSWORD", "REDIS_GATEWAY_PASSWORD", "REDIS_SUBSCRIBER_PASSWORD", "CONTROL_TOKEN",
+        ])
     func withoutAPasswordNothingStarts(missing: String) throws {
         let (code, text) = try Checkout.run(
             "docker-compose", ["config"], environment: Self.passwords.merging([missing: ""]) { $1 })
@@ -88,8 +94,9 @@ import Testing
         // The script looks for the users beside itself.
         #expect(try target("config/redis-users.acl") == "/config/redis-users.acl")
         let users = try Checkout.text("config/redis-users.acl")
-        let name = try #require(try Checkout.matches(#"REDIS_USERNAME: (\w+)"#, in: compose).first)
-        #expect(users.contains("\nuser \(name) on "))
+        let names = try Checkout.matches(#"REDIS_USERNAME: (\w+)"#, in: compose)
+        #expect(names == ["router", "gateway"])
+        for name in names { #expect(users.contains("\nuser \(name) on ")) }
         #expect(users.contains("\nuser subscriber on ") && compose.contains("--user subscriber ping"))
     }
 
@@ -103,11 +110,14 @@ import Testing
         #expect(image.contains("CMD [\(health)"))
         #expect(image.contains("\nEXPOSE 5004\n"))
         #expect(try Checkout.text("README.md").contains("127.0.0.1:5004/health"))
+        #expect(compose.contains("GATEWAY_ADDR: 0.0.0.0:8082\n"))
+        #expect(compose.contains(#"ports: ["127.0.0.1:8082:8082"]"#))
+        #expect(compose.contains(#"["CMD", "klinecast", "check", "--health", "http://127.0.0.1:8082/health"]"#))
     }
 
     @Test func portsAreOpenToThisHostAlone() throws {
         let ports = try Checkout.matches(#"^    ports: \["(.*)"\]$"#, in: try Checkout.text("docker-compose.yml"))
-        #expect(ports.count == 5)
+        #expect(ports.count == 6)
         for port in ports { #expect(port.hasPrefix("127.0.0.1:") && !port.contains(","), "\(port)") }
     }
 

@@ -4,7 +4,9 @@ import TestRigs
 /// A redis-server started as docker-compose.yml starts it: by config/redis-start.sh, with the users of
 /// config/redis-users.acl.
 final class GuardedRedis {
-    static let passwords = ["router": "of the router: p@ss/word#1", "subscriber": "of the subscriber"]
+    static let passwords = [
+        "router": "of the router: p@ss/word#1", "gateway": "of the gateway", "subscriber": "of the subscriber",
+    ]
 
     struct DidNotStart: Error {
         let log: String
@@ -21,6 +23,7 @@ final class GuardedRedis {
             ["--port", "\(port)", "--bind", "127.0.0.1", "--dir", folder.path, "--save", ""],
             environment: [
                 "REDIS_ROUTER_PASSWORD": Self.passwords["router"]!,
+                "REDIS_GATEWAY_PASSWORD": Self.passwords["gateway"]!,
                 "REDIS_SUBSCRIBER_PASSWORD": Self.passwords["subscriber"]!,
                 "REDIS_USERS_FILE": folder.file("users.acl"),
             ])

@@ -20,6 +20,26 @@ import Testing
         ["XREAD", "STREAMS", stream, "0"],
         ["SUBSCRIBE", channel], ["SSUBSCRIBE", channel], ["PSUBSCRIBE", "roottrading:*"],
     ]
+    private static let placed = "{klinecast}:assignments"
+    private static let version = "{klinecast}:assignments:version"
+    private static let history = "{klinecast}:assignments:history"
+    private static let changes = "{klinecast}:assignments:changes"
+    private static let gatewayCommands = [
+        ["PING"], ["ROLE"], ["INFO", "server"], ["TIME"], ["SELECT", "1"], ["CLIENT", "SETNAME", "klinecast"],
+        ["EVAL", "return redis.call('GET', KEYS[1])", "1", version],
+        ["SCRIPT", "LOAD", "return 1"], ["EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"],
+        ["TYPE", placed], ["HSET", placed, "btcusdt", "{}"], ["HMGET", placed, "btcusdt"], ["HLEN", placed],
+        ["HVALS", placed], ["HGETALL", placed], ["HDEL", placed, "btcusdt"],
+        ["SET", version, "1"], ["GET", version], ["PTTL", version], ["DEL", version],
+        ["XADD", history, "*", "entry", "{}"], ["XLEN", history], ["XTRIM", history, "MAXLEN", "1000"],
+        ["MEMORY", "USAGE", history], ["XREVRANGE", history, "+", "-"], ["PUBLISH", changes, "{}"],
+    ]
+    private static let forbiddenToGateway = [
+        ["SET", last, "{}"], ["GET", last], ["PUBLISH", channel, "{}"], ["HGETALL", "other"],
+        ["EVAL", "return redis.call('SET', KEYS[1], '1')", "1", last], ["HSET", "klinecast", "a", "b"],
+        ["FLUSHALL"], ["KEYS", "*"], ["CONFIG", "GET", "*"], ["SCRIPT", "FLUSH"], ["ACL", "LIST"], ["SHUTDOWN"],
+        ["CLIENT", "LIST"], ["MONITOR"], ["RENAME", placed, "other"], ["EXPIRE", placed, "1"],
+    ]
     private static let forbiddenToAll = [
         ["FLUSHALL"], ["FLUSHDB"], ["KEYS", "*"], ["SCAN", "0"], ["DEL", last], ["UNLINK", last],
         ["EXPIRE", last, "1"],
@@ -74,6 +94,32 @@ import Testing
         #expect(try redis.command(as: "router", "GET", Self.last) == "{}\n")
     }
 
+    /// The scripts themselves run as this user in the tests of the gateway.
+    @Test(.timeLimit(.minutes(2)))
+    func theGatewayKeepsTheAssignmentsAndNothingElse() throws {
+        let redis = try GuardedRedis()
+        for words in Self.gatewayCommands {
+            let answer = try redis.command(as: "gateway", words)
+            #expect(!Self.isError(answer), "\(words): \(answer)")
+        }
+        for words in Self.forbiddenToGateway {
+            #expect(try redis.command(as: "gateway", words).contains("NOPERM"), "\(words)")
+        }
+        for words in [["HGETALL", Self.placed], ["GET", Self.version], ["PUBLISH", Self.changes, "{}"]] {
+            for user in ["router", "subscriber"] {
+                #expect(try redis.command(as: user, words).contains("NOPERM"), "\(user): \(words)")
+            }
+        }
+    }
+
+    /// What the contract says of a user's rights is what compose gives.
+    @Test func theContractNamesTheSameRights() throws {
+        let pattern = #"^user gateway on \S+ (.*)$"#
+        let contract = try Checkout.matches(pattern, in: try Checkout.text("docs/contracts/assignment.md"))
+        #expect(try contract == Checkout.matches(pattern, in: try Checkout.text("config/redis-users.acl")))
+        #expect(contract.count == 1)
+    }
+
     @Test(arguments: [["PING"], ["GET", last], ["PUBLISH", channel, "{}"], ["SUBSCRIBE", channel]])
     func withoutANameNobodyComesIn(words: [String]) throws {
         #expect(try GuardedRedis().command(as: "", words).contains("NOAUTH"))
@@ -82,10 +128,12 @@ import Testing
     /// A command added to the file has to be added to the lists above too.
     @Test func theFileAllowsWhatTheseTestsTryAndNoMore() throws {
         let lines = try Checkout.text("config/redis-users.acl").split(separator: "\n")
-        for (user, commands) in [("router", Self.routerCommands), ("subscriber", Self.subscriberCommands)] {
+        for (user, commands) in [
+            ("router", Self.routerCommands), ("gateway", Self.gatewayCommands), ("subscriber", Self.subscriberCommands),
+        ] {
             let line = try #require(lines.first { $0.hasPrefix("user \(user) ") })
             let allowed = line.split(separator: " ").filter { $0.hasPrefix("+") }.map { $0.dropFirst() }
-            let withSubcommand: Set = ["CLIENT", "XINFO"]
+            let withSubcommand: Set = ["CLIENT", "MEMORY", "SCRIPT", "XINFO"]
             var tried = Set(
                 commands.map { words in
                     (withSubcommand.contains(words[0]) ? "\(words[0])|\(words[1])" : words[0]).lowercased()
@@ -102,7 +150,8 @@ import Testing
         let (code, text) = try Checkout.run(
             Checkout.path("config/redis-start.sh"), ["--port", "\(freePort())"],
             environment: [
-                "REDIS_ROUTER_PASSWORD": password, "REDIS_SUBSCRIBER_PASSWORD": "fine",
+                "REDIS_ROUTER_PASSWORD": password, "REDIS_GATEWAY_PASSWORD": "fine",
+                "REDIS_SUBSCRIBER_PASSWORD": "fine",
                 "REDIS_USERS_FILE": folder.file("users.acl"),
             ])
         #expect(code == 1)
