@@ -1,9 +1,9 @@
-import Assignment
-import MarketData
-import Telemetry
+package import Assignment
+package import MarketData
+package import Telemetry
 
 /// The answer to a dispatch, a rebalance or an import: the predecessor's members first, then the plan.
-enum PlanAnswer {
+package enum PlanAnswer {
     /// The members between `message` and `live`, which the predecessor's clients read.
     enum Shape: Sendable {
         /// `{"BTCUSDT": "worker"}` of these symbols, where they have one.
@@ -51,7 +51,7 @@ enum PlanAnswer {
     }
 
     /// What stays is listed in a plan only: a change's answer is kept for its repetition.
-    private static func write(_ plan: Plan, _ removed: [Symbol], isLive: Bool, _ json: inout JSONWriter) {
+    package static func write(_ plan: Plan, _ removed: [Symbol], isLive: Bool, _ json: inout JSONWriter) {
         json.member("moves", array: { json in for move in plan.moves { write(move, &json) } })
         json.member(
             "updates",
