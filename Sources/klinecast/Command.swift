@@ -18,6 +18,7 @@ enum ExitCode: Int32 {
     case usage = 2
     /// It works, but not as promised: messages were missed.
     case degraded = 3
+    /// Somebody else's change, or the lack of room, stands against it; nothing was changed.
     case conflict = 4
     case notAuthorised = 5
 }
@@ -26,19 +27,22 @@ enum ExitCode: Int32 {
 enum CommandFailure: Error, Equatable, CustomStringConvertible {
     case usage(String)
     case failed(String)
+    case conflict(String)
     case notAuthorised(String)
 
     var code: ExitCode {
         switch self {
         case .usage: .usage
         case .failed: .failed
+        case .conflict: .conflict
         case .notAuthorised: .notAuthorised
         }
     }
 
     var description: String {
         switch self {
-        case .usage(let sentence), .failed(let sentence), .notAuthorised(let sentence): sentence
+        case .usage(let sentence), .failed(let sentence), .conflict(let sentence), .notAuthorised(let sentence):
+            sentence
         }
     }
 }

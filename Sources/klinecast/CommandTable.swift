@@ -6,6 +6,10 @@ enum CommandTable {
         UpCommand.self,
         RouterCommand.self,
         PersisterCommand.self,
+        GatewayCommand.self,
+        DispatchCommand.self,
+        AssignmentCommand.self,
+        WorkersCommand.self,
         BrokerCommand.self,
         FeedCommand.self,
         RouteCommand.self,
@@ -21,7 +25,9 @@ enum CommandTable {
 
     static var names: [String] { all.map { $0.description.name } + ["help"] }
 
-    static func command(named name: String) -> (any Command.Type)? { all.first { $0.description.name == name } }
+    static func command(named name: String) -> (any Command.Type)? {
+        all.first { $0.description.name == name || $0.description.aliases.contains(name) }
+    }
 
     /// What `klinecast help` prints.
     static var overview: String {

@@ -18,7 +18,10 @@ import Testing
     @Test(arguments: [[], ["help"], ["--help"], ["-h"]]) func theOverviewNamesEveryCommand(_ words: [String]) throws {
         let result = try Program(words).result()
         #expect(result.code == 0)
-        for name in ["up", "broker", "feed", "route", "tail", "check", "config", "bench", "version"] {
+        for name in [
+            "up", "gateway", "dispatch", "assignment", "workers", "broker", "feed", "route", "tail", "check", "config",
+            "bench", "version",
+        ] {
             #expect(result.output.contains("\n  \(name) "))
         }
     }
@@ -61,7 +64,7 @@ import Testing
         let result = try Program.run("version", "--json")
         let json = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
         let libraries = try #require(json["libraries"] as? [String: Any])
-        for name in ["librdkafka", "hiredis", "openssl", "libmicrohttpd", "simdjson", "libyaml", "swift"] {
+        for name in ["librdkafka", "hiredis", "openssl", "libmicrohttpd", "libcurl", "simdjson", "libyaml", "swift"] {
             #expect((libraries[name] as? String)?.first?.isNumber == true, "\(name)")
         }
     }

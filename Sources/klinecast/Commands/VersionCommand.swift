@@ -44,6 +44,12 @@ struct VersionCommand: Command {
                 LoadedLibrary.text(from: "OpenSSL_version", 0)?.split(separator: " ").dropFirst().first.map(String.init)
             ),
             ("libmicrohttpd", LoadedLibrary.text(from: "MHD_get_version", 0)),
+            // `libcurl/8.5.0 OpenSSL/3.0.13 …`
+            (
+                "libcurl",
+                LoadedLibrary.text(from: "curl_version", 0)?.split(separator: " ").first?.split(separator: "/").last
+                    .map(String.init)
+            ),
             ("simdjson", LoadedLibrary.fileVersion(ofFileNamed: "libsimdjson.so")),
             ("libyaml", LoadedLibrary.text(from: "yaml_get_version_string", 0)),
         ] + DatabaseLibraries.versions + [("swift", compiler)]

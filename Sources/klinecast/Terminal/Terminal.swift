@@ -9,6 +9,10 @@ enum Terminal {
     /// Whether colour is welcome on standard error.
     static let takesColour = isWatched && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
+    /// The same for standard output.
+    static let takesColourInData =
+        isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+
     /// Writes to standard output as it is. When its reader has gone, the process ends quietly: nobody wants the rest.
     static func data(_ text: String) { data(Array(text.utf8)) }
 
@@ -46,7 +50,16 @@ enum Terminal {
         takesColour ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text
     }
 
-    enum Colour: Int { case green = 32 }
+    /// The same for a part of the data.
+    static func colouredData(_ text: String, _ colour: Colour) -> String {
+        takesColourInData ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text
+    }
+
+    enum Colour: Int {
+        case red = 31
+        case green = 32
+        case yellow = 33
+    }
 
     /// Text from outside on one line, at most 80 characters, without control characters.
     static func plain(_ text: String) -> String {
