@@ -25,7 +25,19 @@ import Testing
         let (code, outcomes) = try check(["REDIS_URL": redis.url, "KAFKA_BROKER": broker.bootstrap])
         #expect(code == 0, "\(outcomes)")
         #expect(outcomes["Kafka group"]?.1.contains("1 topics with 3 partitions match: market.data.btcusdt.1m") == true)
+        #expect(outcomes["Redis assignments"]?.1 == "0 symbols, 0 workers")
         #expect(try redis.command("DBSIZE") == "0")
+    }
+
+    @Test func aKeyOfTheAssignmentsThatIsNotOursIsNamed() throws {
+        let redis = try RedisServer()
+        try redis.command("SET", "{klinecast}:workers", "something else")
+        let (code, outcomes) = try check([
+            "REDIS_URL": redis.url, "KAFKA_BROKER": "127.0.0.1:\(freePort())",
+        ])
+        #expect(code == 1)
+        #expect(outcomes["Redis assignments"]?.0 == "wrong")
+        #expect(outcomes["Redis assignments"]?.1.contains("{klinecast}:workers is a string, not a hash") == true)
     }
 
     @Test func theDatabaseIsLookedAtAndNeverMade() throws {
@@ -81,6 +93,9 @@ import Testing
         let (code, outcomes) = try check(["REDIS_URL": url, "KAFKA_BROKER": broker.bootstrap])
         #expect(code == 5)
         #expect(outcomes["Redis permission SET"]?.0 == "ok")
+        // Not the router's to read.
+        #expect(outcomes["Redis assignments"]?.0 == "ok")
+        #expect(outcomes["Redis assignments"]?.1.contains("not for the user router") == true)
         #expect(outcomes["Redis permission PUBLISH"]?.0 == "not_authorised")
         #expect(
             outcomes["Redis permission PUBLISH"]?.1.contains(

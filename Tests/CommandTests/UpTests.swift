@@ -16,7 +16,8 @@ struct UpTests {
             folder = try TemporaryFolder("up")
             let environment = [
                 "STATE_DIR": folder.file("var"), "ROUTER_ADDR": "127.0.0.1:\(freePort())",
-                "BROKER_ADDR": "127.0.0.1:\(freePort())", "UP_RATE": "20", "UP_FILES": "\(Program.package)/demo/klines",
+                "GATEWAY_ADDR": "127.0.0.1:\(freePort())", "BROKER_ADDR": "127.0.0.1:\(freePort())", "UP_RATE": "20",
+                "UP_FILES": "\(Program.package)/demo/klines",
             ]
             up = try Program(["up", "--redis-server-port", "\(redis)"], environment)
         }
@@ -31,7 +32,7 @@ struct UpTests {
                 guard let mark = line.firstRange(of: "  pid ") else { return nil }
                 return Int32(line[mark.upperBound...].prefix { $0.isNumber })
             }
-            #expect(children.count == 4)
+            #expect(children.count == 5)
             return children
         }
     }
@@ -86,12 +87,14 @@ struct UpTests {
         let result = try Program.run(
             "up", "--redis-server-port", "\(redis.port)",
             environment: [
-                "ROUTER_ADDR": "127.0.0.1:\(redis.port)", "BROKER_ADDR": "127.0.0.1:\(freePort())",
+                "ROUTER_ADDR": "127.0.0.1:\(redis.port)", "GATEWAY_ADDR": "127.0.0.1:\(redis.port)",
+                "BROKER_ADDR": "127.0.0.1:\(freePort())",
                 "UP_FILES": "\(Program.package)/demo/klines",
             ])
         #expect(result.code == 1)
         #expect(result.talk.contains("redis: port \(redis.port) of 127.0.0.1 is taken"))
         #expect(result.talk.contains("REDIS_URL=redis://127.0.0.1:\(redis.port)"))
         #expect(result.talk.contains("router.address: port \(redis.port)"))
+        #expect(result.talk.contains("gateway.address: port \(redis.port)"))
     }
 }

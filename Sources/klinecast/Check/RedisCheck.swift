@@ -1,7 +1,7 @@
 import Configuration
 import Redis
 
-/// Connects as the router does, and tries each of its commands on names that nobody reads.
+/// Connects as the router does, tries each of its commands on names that nobody reads, and looks at the assignments.
 struct RedisCheck {
     private let settings: Settings
 
@@ -18,7 +18,7 @@ struct RedisCheck {
         let version = client.connection.serverVersion.map { "version \($0), " } ?? ""
         let security = bridge.usesTLS ? "over TLS, " : ""
         return [Finding(subject, .fine, "connected \(security)\(version)role master")]
-            + trials.map { trial(client, $0) }
+            + trials.map { trial(client, $0) } + [AssignmentCheck(settings).finding(client)]
     }
 
     /// Neither leaves anything behind: nobody listens to the channel, XX and NOMKSTREAM write only what is there.

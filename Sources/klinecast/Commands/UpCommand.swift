@@ -5,11 +5,13 @@ import Telemetry
 /// Everything on one machine, each role its own process, ended together.
 struct UpCommand: Command {
     static let description = CommandDescription(
-        "up", "Run all of it on this machine: Redis, Kafka, the router, and candles to look at.",
+        "up", "Run all of it on this machine: Redis, Kafka, router, gateway, and candles to look at.",
         flags: [
             CommandFlag("redis-server-port", value: "PORT", "Port of the redis-server that up starts. [default: 6379]")
         ],
-        sections: ["up", "broker", "kafka", "redis", "router", "database", "http", "process", "log"],
+        sections: [
+            "up", "broker", "kafka", "redis", "router", "database", "gateway", "http", "control", "process", "log",
+        ],
         examples: ["klinecast up", "REDIS_URL=redis://10.0.0.7:6379 klinecast up --up-rate 5"])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -49,6 +51,7 @@ struct UpCommand: Command {
             Watch:  redis-cli\(place) SUBSCRIBE \(channel)
             \(rows)
             Health: curl http://\(plan.router)/health
+            Assign: \(CommandLine.arguments[0]) workers  (curl http://\(plan.gateway)/ws/assignments)
             Ctrl-C ends all of it.
             """)
     }

@@ -8,7 +8,7 @@ import Redis
 final class Household {
     private let plan: UpPlan
     private let stop: StopFlag
-    /// In the order of starting: redis, broker, router, feed.
+    /// In the order of starting: redis, broker, router, gateway, feed.
     private var children: [Child] = []
 
     /// How long a process may take until it serves, and all together until they have ended.
@@ -25,12 +25,13 @@ final class Household {
         try FileManager.default.createDirectory(atPath: plan.logFolder, withIntermediateDirectories: true)
         if let address = plan.redis, try !startRedis(address) { return false }
         if let address = plan.broker, try !startBroker(address) { return false }
-        let router = plan.router
-        guard
-            try startOwn(
-                "router", [], "http://\(router)",
-                until: { HealthRequest.get(router, "/health/ready", within: .seconds(1))?.status == 200 })
-        else { return false }
+        for (role, address) in [("router", plan.router), ("gateway", plan.gateway)] {
+            guard
+                try startOwn(
+                    role, [], "http://\(address)",
+                    until: { HealthRequest.get(address, "/health/ready", within: .seconds(1))?.status == 200 })
+            else { return false }
+        }
         let creation = plan.broker == nil ? [] : ["--no-create"]
         return try startOwn(
             "feed", ["--rate", "\(plan.rate)", "--loop"] + creation + ["--"] + plan.files,

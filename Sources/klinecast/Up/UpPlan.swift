@@ -8,6 +8,7 @@ struct UpPlan {
     /// Nil where Kafka is somebody else's.
     let broker: Address?
     let router: Address
+    let gateway: Address
     let files: [String]
     let topics: [String]
     let rate: Int
@@ -24,6 +25,7 @@ struct UpPlan {
         redis = settings.redis.isGiven ? nil : Address(host: "127.0.0.1", port: UInt16(redisPort))
         broker = settings.isGiven("kafka.broker") ? nil : settings.broker.address
         router = settings.router.address
+        gateway = settings.gateway.address
         rate = settings.up.rate
         stateFolder = URL(fileURLWithPath: settings.process.stateFolder).path
         files = try Self.files(settings.up.files)
@@ -45,6 +47,9 @@ struct UpPlan {
         }
         if PortCheck.isTaken(router) {
             taken.append(PortCheck.sentence("router.address", router, remedy: "--router-addr or ROUTER_ADDR"))
+        }
+        if PortCheck.isTaken(gateway) {
+            taken.append(PortCheck.sentence("gateway.address", gateway, remedy: "--gateway-addr or GATEWAY_ADDR"))
         }
         if !taken.isEmpty { throw .failed(taken.joined(separator: "\n")) }
     }
