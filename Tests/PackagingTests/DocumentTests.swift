@@ -53,6 +53,7 @@ import Testing
         arguments: [
             "README.md", "docker-compose.yml", "Dockerfile", "docs/contracts/redis.md", "docs/operating/running.md",
             "docs/operating/troubleshooting.md", "docs/operating/dead-letters.md", "docs/operating/moving-over.md",
+            "docs/operating/assignment.md",
         ])
     func everyVariableIsAnOption(file: String) throws {
         let known = Set(try Checkout.matches(#""([A-Z][A-Z0-9_]+)""#, in: try Checkout.text(Self.optionsFile)))
