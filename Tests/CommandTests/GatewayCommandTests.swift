@@ -7,21 +7,25 @@ import Testing
     /// Redis, two workers and a gateway.
     private struct Rig {
         let redis: RedisServer
+        /// With user and password.
+        let url: String
         let ports = [freePort(), freePort()]
         let address = "127.0.0.1:\(freePort())"
         let folder: TemporaryFolder
         let workers: ChildProcess
         let gateway: Program
 
-        init(_ environment: [String: String] = [:]) throws {
-            redis = try RedisServer()
+        /// - Parameter rights: a user's rule, for Redis to let only that user do anything of it.
+        init(_ environment: [String: String] = [:], rights: String? = nil) throws {
+            redis = try RedisServer { if let rights { $0.users = ["gateway on >secret \(rights)"] } }
+            url = rights == nil ? redis.url : "redis://gateway:secret@127.0.0.1:\(redis.port)"
             folder = try TemporaryFolder("gateway")
             let script = "\(Program.package)/docs/contracts/examples/worker.py"
             let started = try ChildProcess("python3", [script] + ports.map(String.init))
             workers = started
             try eventually("the workers serve") { started.text.contains("serving on") }
             let all = [
-                "REDIS_URL": redis.url, "GATEWAY_ADDR": address, "GATEWAY_LEASE": "2s",
+                "REDIS_URL": url, "GATEWAY_ADDR": address, "GATEWAY_LEASE": "2s",
                 "WS_WORKERS": ports.map { "127.0.0.1:\($0)" }.joined(separator: ","),
             ]
             gateway = try Program(["gateway"], all.merging(environment) { $1 })
@@ -33,7 +37,7 @@ import Testing
         }
 
         func run(_ words: String...) throws -> Program.Result {
-            try Program(words, ["REDIS_URL": redis.url], in: folder.path).result()
+            try Program(words, ["REDIS_URL": url], in: folder.path).result()
         }
 
         /// The status and the body of one GET.
@@ -56,6 +60,19 @@ import Testing
         #expect(listed.status == 200 && listed.body.contains("\"BTCUSDT\":\"127.0.0.1:"))
         #expect(try rig.run("assignment", "--clear", "--live").code == 0)
         #expect(rig.workers.text.contains("unsubscribe BTCUSDT 1m 1h"))
+    }
+
+    /// What compose gives the gateway suffices for all of it.
+    @Test func theUserOfTheAccessFileMayDoAllOfIt() throws {
+        let file = try String(contentsOfFile: "\(Program.package)/config/redis-users.acl", encoding: .utf8)
+        let line = try #require(file.split(separator: "\n").first { $0.hasPrefix("user gateway on ") })
+        let rig = try Rig(rights: line.split(separator: " ").dropFirst(4).joined(separator: " "))
+        #expect(try rig.run("dispatch", "BTCUSDT", "--live").code == 0)
+        #expect(try rig.run("dispatch", "--rebalance", "--live").code == 0)
+        #expect(try rig.run("workers").output.contains(" s left"))
+        #expect(try rig.run("assignment", "--history").output.contains("BTCUSDT nobody"))
+        #expect(try rig.run("assignment", "--clear", "--live").code == 0)
+        #expect(try rig.get("/health/ready").status == 200)
     }
 
     @Test func whatAWorkerCouldNotBeToldIsPending() throws {
