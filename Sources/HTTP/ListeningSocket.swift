@@ -1,3 +1,4 @@
+import CMicrohttpdShim
 import Glibc
 
 /// Opens the socket itself, so that a failure has a reason in words.
