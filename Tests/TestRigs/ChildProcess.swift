@@ -94,7 +94,10 @@ package final class ChildProcess: Sendable {
             unsafe sigfillset(&all)
             unsafe posix_spawnattr_setsigmask(&attributes, &none)
             unsafe posix_spawnattr_setsigdefault(&attributes, &all)
-            unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+            // As a shell starts it: at the head of a process group.
+            unsafe posix_spawnattr_setpgroup(&attributes, 0)
+            let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
+            unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
         }
 
         mutating func connect(input: Int32?, output: Int32, error: Int32, _ directory: String?) {
