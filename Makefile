@@ -76,6 +76,7 @@ ifneq ($(wildcard Benchmarks/run),)
 .PHONY: bench
 bench: build ## throughput and latency beside yardsticks of our own; needs KAFKA_HOME
 	@Scripts/deps bench
+	@Scripts/quietly $(SWIFT) build -c release --product PlanBench
 	@Benchmarks/run
 endif
 
