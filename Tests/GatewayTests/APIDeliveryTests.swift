@@ -18,6 +18,7 @@ import Testing
             let url = try RedisURL(parsing: redis.url)
             Thread.detachNewThread { [ends] in
                 let storage = RedisAssignments(RedisSettings(url))
+                _ = try? storage.acquire(.controller, token: "stand-in", for: .seconds(600))
                 while !ends.withLock({ $0 }) {
                     if let stored = try? storage.read(), (try? storage.progress())??.tag != stored.tag {
                         try? storage.post(Progress(tag: stored.tag, pending: pending))

@@ -64,9 +64,9 @@ import Testing
         #expect(try storage.history(limit: 1).map(\.version) == [5])
         #expect(try storage.acquire(.controller, token: "a", for: .seconds(9)))
         #expect(try storage.leases(of: [worker("ws-1")]).isEmpty)
-        try storage.release(.controller, token: "a")
         try storage.post(Progress(tag: try storage.read().tag, pending: []))
         #expect(try storage.progress()?.pending == [])
+        try storage.release(.controller, token: "a")
     }
 
     @Test func nothingIsStoredWithoutMemory() throws {

@@ -116,9 +116,33 @@ import Testing
                 symbol: symbol("ethusdt"), worker: worker("ws-2"), verb: .unsubscribe, attempts: 0, error: nil),
         ]
         let tag = StateTag(incarnation: "0123456789abcdef", version: 7)
+        #expect(try storage.acquire(.controller, token: "a", for: .seconds(600)))
         try storage.post(Progress(tag: tag, pending: pending))
         let read = try #require(try rig.storage().progress())
         #expect(read.tag == tag && read.pending == pending && read.at > 1_700_000_000_000)
+    }
+
+    @Test func onlyTheHolderOfTheControllersLeaseSaysWhatIsPending() throws {
+        let rig = try StorageRig()
+        let (old, new, nobody) = (try rig.storage(), try rig.storage(), try rig.storage())
+        func progress(_ version: Int64) -> Progress {
+            Progress(tag: StateTag(incarnation: "0123456789abcdef", version: version), pending: [])
+        }
+        try nobody.post(progress(1))
+        #expect(try nobody.progress() == nil)
+        #expect(try old.acquire(.controller, token: "old", for: .seconds(600)))
+        try old.post(progress(2))
+        // Its lease runs out while it is stopped; it has no word of that when it posts.
+        try rig.server.command("DEL", "{klinecast}:controller:lease")
+        #expect(try new.acquire(.controller, token: "new", for: .seconds(600)))
+        try new.post(progress(3))
+        try old.post(progress(4))
+        #expect(try nobody.progress()?.tag.version == 3)
+        #expect(try old.acquire(.controller, token: "old", for: .seconds(600)) == false)
+        try old.post(progress(5))
+        try new.release(.controller, token: "new")
+        try new.post(progress(6))
+        #expect(try nobody.progress()?.tag.version == 3)
     }
 
     @Test func aChangeIsPublishedOnce() throws {

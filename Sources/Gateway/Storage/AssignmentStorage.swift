@@ -28,6 +28,8 @@ package protocol AssignmentStorage: AnyObject {
 
     /// What the controller has not brought about yet; `nil` when no controller ever said.
     func progress() throws(StorageError) -> Progress?
+    /// Writes nothing unless the controller's lease is held, by whom this storage acquired it for: whoever posts does so again
+    /// from time to time.
     func post(_ progress: Progress) throws(StorageError)
 }
 

@@ -9,11 +9,13 @@ extension RedisAssignments {
         let reply = try scripts.run(
             StorageScripts.acquire, keys: [AssignmentKeys.lease(lease)],
             [Array(token.utf8), Array(String(Int64(milliseconds)).utf8)])
-        guard let isGranted = reply.integer else { throw Self.unexpected("acquire") }
-        return isGranted == 1
+        guard let granted = reply.integer else { throw Self.unexpected("acquire") }
+        if lease == .controller { controllerToken = granted == 1 ? token : nil }
+        return granted == 1
     }
 
     package func release(_ lease: LeaseName, token: String) throws(StorageError) {
+        if lease == .controller, controllerToken == token { controllerToken = nil }
         _ = try scripts.run(StorageScripts.release, keys: [AssignmentKeys.lease(lease)], [Array(token.utf8)])
     }
 
@@ -40,8 +42,10 @@ extension RedisAssignments {
     }
 
     package func post(_ progress: Progress) throws(StorageError) {
+        guard let controllerToken else { return }
         _ = try scripts.run(
-            StorageScripts.post, keys: [AssignmentKeys.progress], [StoredJSON.bytesToBeStamped(progress)])
+            StorageScripts.post, keys: [AssignmentKeys.progress, AssignmentKeys.lease(.controller)],
+            [StoredJSON.bytesToBeStamped(progress), Array(controllerToken.utf8)])
     }
 }
 

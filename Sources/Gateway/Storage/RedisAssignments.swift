@@ -25,6 +25,9 @@ package final class RedisAssignments: AssignmentStorage {
     /// The highest epoch ever seen here.
     private var highestEpoch = Epoch.none
 
+    /// Under which this storage was last granted the controller's lease.
+    var controllerToken: String?
+
     let historyLimits: HistoryLimits
 
     /// - Parameter patience: how long a call may take, connecting included.

@@ -169,12 +169,15 @@ enum StorageScripts {
         return times
         """#)
 
-    /// Notes the controller's last look. KEYS: progress. ARGV: its JSON up to the time.
+    /// Notes the controller's last look, while it is the controller: what an earlier one sends late is not written.
+    /// KEYS: progress, the controller's lease. ARGV: its JSON up to the time, the controller's token. Result: 1 when written.
     static let post = Script(
         "post",
         #"""
+        if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
         local time = redis.call('TIME')
         local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-        return redis.call('SET', KEYS[1], ARGV[1] .. now .. '}')
+        redis.call('SET', KEYS[1], ARGV[1] .. now .. '}')
+        return 1
         """#)
 }
