@@ -218,6 +218,48 @@ import Testing
         #expect((10...22).contains(try storage.history(limit: 100).count))
         #expect(try storage.history(limit: 1).map(\.version) == [100])
     }
+
+    /// Redis guesses a stream's memory from its oldest entries, unless it is told to look at all.
+    @Test func longEntriesAfterShortOnesShortenTheHistoryToo() throws {
+        let rig = try StorageRig()
+        var limits = RedisAssignments.HistoryLimits()
+        limits.bytes = 1 << 20
+        let storage = try rig.storage(history: limits)
+        var state = try storage.read()
+        for length in Array(repeating: 1, count: 300) + Array(repeating: 50_000, count: 60) {
+            let author = String(repeating: "a", count: length)
+            guard
+                case .stored(let next) = try storage.commit(Change(from: state, to: state.state, .recovery, by: author))
+            else { throw Failed() }
+            state = next
+            let used = try rig.server.command("MEMORY", "USAGE", "{klinecast}:assignments:history", "SAMPLES", "0")
+            // The newest comes on top.
+            #expect(Int(used)! < limits.bytes + 80_000)
+        }
+        #expect(try storage.history(limit: 1).map(\.version) == [360])
+    }
+
+    @Test func aHistoryOfLongEntriesIsReadInSmallerParts() throws {
+        let rig = try StorageRig()
+        let storage = try rig.storage()
+        var state = try storage.read()
+        for number in 1...12 {
+            let author = String(repeating: "a", count: number * 15_000)
+            guard
+                case .stored(let next) = try storage.commit(Change(from: state, to: state.state, .recovery, by: author))
+            else { throw Failed() }
+            state = next
+        }
+        var settings = RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: rig.server.port))
+        settings.replyLimit = 250_000
+        let small = RedisAssignments(settings, patience: .seconds(20))
+        #expect(try small.history(limit: 100).map(\.author.count) == (1...12).reversed().map { $0 * 15_000 })
+        settings.replyLimit = 100_000
+        let error = #expect(throws: StorageError.self) {
+            try RedisAssignments(settings, patience: .seconds(20)).history(limit: 100)
+        }
+        #expect(error?.description.contains("more than 100000 bytes") == true)
+    }
 }
 
 struct Failed: Error {}

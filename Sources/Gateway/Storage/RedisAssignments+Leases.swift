@@ -50,16 +50,21 @@ extension RedisAssignments {
 }
 
 extension RedisAssignments {
-    /// Entries asked for at once: the longest have 100,000 steps of 100 bytes, and one answer may take 64 MiB.
+    /// Entries asked for at once; fewer where they are too long for one answer.
     private static let page = 5
 
     package func history(limit: Int) throws(StorageError) -> [HistoryEntry] {
         var entries: [HistoryEntry] = []
         var end = "+"
         let limit = min(limit, historyLimits.entries)
+        var most = Self.page
         while entries.count < limit {
-            let count = min(Self.page, limit - entries.count)
-            let reply = try scripts.command(["XREVRANGE", AssignmentKeys.history, end, "-", "COUNT", "\(count)"])
+            let count = min(most, limit - entries.count)
+            let command = ["XREVRANGE", AssignmentKeys.history, end, "-", "COUNT", "\(count)"]
+            guard let reply = try count > 1 ? scripts.short(command) : scripts.command(command) else {
+                most = count / 2
+                continue
+            }
             guard let page = reply.elements else { throw Self.unexpected("XREVRANGE") }
             for item in page {
                 guard let parts = item.elements, parts.count == 2, let id = parts[0].string else {

@@ -39,6 +39,14 @@ struct ScriptedClient {
         do throws(RedisError) { return try client.command(words) } catch { throw Self.storageError(error) }
     }
 
+    /// `nil` for an answer that is longer than a client takes.
+    func short(_ words: [String]) throws(StorageError) -> ReplyTree? {
+        do throws(RedisError) { return try client.command(words) } catch {
+            guard case .replyTooLarge = error else { throw Self.storageError(error) }
+            return nil
+        }
+    }
+
     private mutating func digest(of script: Script) throws(RedisError) -> [UInt8] {
         if let known = digests[script.name] { return known }
         let reply = try client.command([Array("SCRIPT".utf8), Array("LOAD".utf8), Array(script.text.utf8)])

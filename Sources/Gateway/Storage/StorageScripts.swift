@@ -110,11 +110,15 @@ enum StorageScripts {
             attempt('HSET', META, 'incarnation', incarnation)
             attempt('SET', VERSION, version)
             attempt('HDEL', PLACED, '')
-            local size = redis.pcall('MEMORY', 'USAGE', HISTORY)
-            if type(size) == 'table' and size.err then return size end
-            if size and size > tonumber(ARGV[14]) then
-              attempt('XTRIM', HISTORY, 'MAXLEN', math.floor(redis.call('XLEN', HISTORY) / 2))
+            -- All of it: a sample would be of the oldest entries.
+            local size = redis.pcall('MEMORY', 'USAGE', HISTORY, 'SAMPLES', 0)
+            while not failure and type(size) == 'number' and size > tonumber(ARGV[14]) do
+              local entries = redis.call('XLEN', HISTORY)
+              if entries < 2 then break end
+              attempt('XTRIM', HISTORY, 'MAXLEN', math.floor(entries / 2))
+              size = redis.pcall('MEMORY', 'USAGE', HISTORY, 'SAMPLES', 0)
             end
+            if type(size) == 'table' and size.err then return size end
             attempt('PUBLISH', ARGV[9], numbered .. ',"incarnation":"' .. incarnation .. '","action":' .. ARGV[10]
               .. ',"author":' .. ARGV[11] .. '}')
             attempt('XADD', HISTORY, 'MAXLEN', '~', ARGV[13], '*', 'entry',
