@@ -9,6 +9,8 @@ package struct Worker: Equatable, Sendable {
         case gone
     }
 
+    /// Ranks in the order of registration.
+    package static let orders = 0...1 << 31
     /// The relative share of the symbols that a worker takes.
     package static let weights = 1...100
 

@@ -156,7 +156,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "{}", #"{"address":"a:1","order":-1}"#, #"{"address":"a:1","order":0,"weight":101}"#,
+        "{}", #"{"address":"a:1","order":-1}"#, #"{"address":"a:1","order":2147483649}"#,
+        #"{"address":"a:1","order":9223372036854775806}"#, #"{"address":"a:1","order":0,"weight":101}"#,
         #"{"address":"a:1","order":0,"state":"asleep"}"#, #"{"address":"a:1","order":0,"capacity":"many"}"#,
     ])
     func aDamagedWorkerIsNamed(_ json: String) throws {
@@ -164,6 +165,20 @@ import Testing
         try rig.server.command("HSET", "{klinecast}:workers", "ws-1", json)
         let error = #expect(throws: StorageError.self) { try rig.storage().read() }
         #expect(error?.description.hasPrefix("Redis key {klinecast}:workers, field ws-1: ") == true)
+    }
+
+    @Test func aRankThatCouldNotBeReadBackIsNotStored() throws {
+        let rig = try StorageRig()
+        let service = try rig.service()
+        try service.registerWorkers(1)
+        try rig.server.command("HSET", "{klinecast}:workers", "ws-1", #"{"address":"a:1","order":2147483648}"#)
+        let fresh = try rig.service()
+        let tag = try fresh.storage.read().tag
+        let error = #expect(throws: AssignmentError.self) {
+            try fresh.register(worker("ws-2"), address: "a:2", capacity: nil, weight: 1, .live())
+        }
+        #expect(error?.description.contains("rank 2147483649") == true)
+        #expect(try rig.storage().read().tag == tag)
     }
 
     @Test func whatOthersAddToAPlacementIsPassedOver() throws {

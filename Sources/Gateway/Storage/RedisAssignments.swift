@@ -141,6 +141,11 @@ extension RedisAssignments {
         guard let highest = epochs.max(), highest.number <= Epoch.limit else {
             throw .refused("an epoch would be above \(Epoch.limit): a worker reported one that was never handed out")
         }
+        if let worker = difference.workers.first(where: { !Worker.orders.contains($0.order) }) {
+            throw .refused(
+                "worker \(worker.name) would have the rank \(worker.order), above \(Worker.orders.upperBound): another one's was "
+                    + "written by hand; remove and register that one")
+        }
     }
 
     private static func check(_ key: RequestKey) throws(StorageError) {

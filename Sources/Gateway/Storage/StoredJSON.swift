@@ -84,7 +84,7 @@ enum StoredJSON {
                 }
             case "weight": weight = try number(&scanner, Worker.weights, "weight")
             case "state": state = try known(&scanner, "active, draining or gone") { Worker.State(rawValue: $0) }
-            case "order": order = try number(&scanner, 0...(Int.max - 1), "order")
+            case "order": order = try number(&scanner, Worker.orders, "order")
             default: try scanner.skip()
             }
         }
