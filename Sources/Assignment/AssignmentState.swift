@@ -68,7 +68,8 @@ package struct AssignmentState: Equatable, Sendable {
         for move in plan.moves {
             let stored = max(placements[move.symbol]?.epoch ?? .none, epochFloor)
             placements[move.symbol] = Placement(
-                worker: move.to, timeframes: move.timeframes, epoch: .following(stored, reported[move.symbol]),
+                worker: move.to, timeframes: move.timeframes,
+                epoch: .following(stored, reported[move.symbol].flatMap { believes($0, of: move.symbol) ? $0 : nil }),
                 isPinned: move.isPinned, assignedAt: now)
         }
         for update in plan.updates {
@@ -85,7 +86,7 @@ package struct AssignmentState: Equatable, Sendable {
         var raised: [Symbol] = []
         // As it was: reports have no order, and the result must not have one either.
         let floor = epochFloor
-        for (symbol, epoch) in reported {
+        for (symbol, epoch) in reported.filter({ believes($0.value, of: $0.key) }) {
             if let stored = placements[symbol]?.epoch {
                 guard epoch > stored else { continue }
                 placements[symbol]?.epoch = .following(max(stored, floor), epoch)
@@ -96,5 +97,10 @@ package struct AssignmentState: Equatable, Sendable {
         }
         if !raised.isEmpty { version += 1 }
         return raised.sorted { $0.name < $1.name }
+    }
+
+    /// Whether an epoch that a worker names can have been handed out.
+    private func believes(_ epoch: Epoch, of symbol: Symbol) -> Bool {
+        epoch.number <= Epoch.reportLimit || epoch <= max(epochFloor, placements[symbol]?.epoch ?? .none)
     }
 }

@@ -5,8 +5,9 @@
 package struct Epoch: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Whole numbers of JSON are exact up to here.
     package static let limit: Int64 = (1 << 53) - 1
-    /// What comes from outside has to lie below half of that, so that no report can use the numbers up.
-    package static let reportLimit: Int64 = 1 << 52
+    /// What comes from outside is believed up to a quarter of that, so that no report can use the numbers up; above it only as
+    /// far as the floor is known to have come.
+    package static let reportLimit: Int64 = 1 << 51
     package static let none = Epoch(unchecked: 0)
 
     package let number: Int64
@@ -20,9 +21,10 @@ package struct Epoch: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.number = number
     }
 
-    /// From a worker's report.
+    /// From a worker's report; `nil` when it can't be one of ours. Beyond `reportLimit`, since one below it may have raised the
+    /// floor to there, and epochs that were handed out lie above the floor.
     package init?(reported number: Int64) {
-        guard (0...Self.reportLimit).contains(number) else { return nil }
+        guard (0...Self.reportLimit * 2).contains(number) else { return nil }
         self.number = number
     }
 

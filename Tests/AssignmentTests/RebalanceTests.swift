@@ -184,6 +184,35 @@ import Testing
         #expect(Epoch(stored: (1 << 52) + 1) != nil && Epoch(stored: 1 << 53) == nil)
     }
 
+    @Test func aReportIsBelievedUpToAQuarterOfTheNumbers() throws {
+        let (quarter, other) = (Int64(1) << 51, Bench.contracts[1])
+        var state = Bench.workers(2)
+        try state.dispatch([symbol], .worker(Bench.name(1)))
+        let before = state
+        for number in [quarter + 1, 2 * quarter] {
+            let report = Epoch(reported: number)!
+            #expect(state.raiseEpochs(above: [symbol: report, other: report]).isEmpty)
+            #expect(state == before)
+            try state.apply(
+                try state.plan(Dispatch([symbol], by: .worker(Bench.name(2)), timeframes: [.oneMinute])), at: 0,
+                reported: [symbol: report])
+            #expect(state.placements[symbol]?.epoch.number == 2)
+            state = before
+        }
+        #expect(state.raiseEpochs(above: [other: Epoch(reported: quarter)!]).isEmpty)
+        #expect(state.epochFloor.number == quarter)
+        try state.dispatch([other], .hash)
+        let high = try #require(state.placements[other]?.epoch)
+        #expect(high.number == quarter + 1)
+
+        // The storage comes back without it, with a floor of 2^20 more: the worker's honest report counts.
+        let floor = Epoch(stored: quarter + 1 << 20)!
+        #expect(Epoch(reported: high.number) == high)
+        var lesser = AssignmentState(placements: before.placements, workers: before.registered, epochFloor: floor)
+        #expect(lesser.raiseEpochs(above: [symbol: high]) == [symbol])
+        #expect(lesser.placements[symbol]!.epoch > floor)
+    }
+
     @Test func aPlanOfAnOlderVersionChangesNothing() throws {
         var state = Bench.workers(2)
         let plan = try state.plan(Dispatch([symbol], by: .hash, timeframes: [.oneMinute]))

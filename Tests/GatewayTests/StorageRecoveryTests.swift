@@ -122,6 +122,48 @@ import Testing
         #expect(try service.storage.read().recovery != nil)
     }
 
+    /// Nothing but the version tells: the process of the server and the sizes of the hashes are the same.
+    @Test(arguments: [true, false])
+    func keysThatWerePutBackFromACopyAreFoundOut(_ byReading: Bool) throws {
+        let rig = try StorageRig()
+        let service = try rig.service()
+        try service.registerWorkers(2)
+        try service.dispatch(["btcusdt"], by: .worker(worker("ws-1")))
+        let keys = ["assignments", "assignments:version", "assignments:meta", "workers"]
+        for key in keys { try rig.server.command("COPY", "{klinecast}:\(key)", "copy of \(key)") }
+        try service.dispatch(["btcusdt"], by: .worker(worker("ws-2")))
+        let lost = try service.storage.read()
+        for key in keys { try rig.server.command("COPY", "copy of \(key)", "{klinecast}:\(key)", "REPLACE") }
+
+        if !byReading {
+            #expect(throws: StorageError.self) {
+                try service.storage.commit(Change(from: lost, to: lost.state, .clear, by: "t"))
+            }
+        }
+        let found = try service.storage.read()
+        #expect(found.tag.version == lost.tag.version - 1 && found.tag.incarnation != lost.tag.incarnation)
+        let epoch = try #require(lost.state.placements[symbol("btcusdt")]?.epoch)
+        #expect(found.recovery == Recovery(known: lost.tag, epochs: [symbol("btcusdt"): epoch]))
+        #expect(found.state.epochFloor > epoch)
+    }
+
+    /// A floor that one bad report has brought that high protects all the same.
+    @Test func theEpochFloorRisesWithEachIncarnation() throws {
+        let rig = try StorageRig()
+        try rig.service().registerWorkers(1)
+        let meta = "{klinecast}:assignments:meta"
+        let high: Int64 = (1 << 52) + (1 << 30)
+        try rig.server.command("HSET", meta, "epoch_floor", "\(high)")
+        for number in 1...3 {
+            try rig.server.command("HSET", meta, "incarnation", "mine")
+            #expect(try rig.storage().read().state.epochFloor.number == high + Int64(number) << 20)
+        }
+        for end in [(1 << 53) - (1 << 20) - 1, (1 << 53) - 1] as [Int64] {
+            try rig.server.command("HSET", meta, "epoch_floor", "\(end)", "incarnation", "mine")
+            #expect(try rig.storage().read().state.epochFloor.number == (1 << 53) - 1)
+        }
+    }
+
     @Test func aLostChangeWithoutANewEpochIsFoundOutToo() throws {
         let rig = try StorageRig { $0.isDurable = true }
         let service = try rig.service()

@@ -6,18 +6,21 @@
 enum StorageScripts {
     /// Takes the keys' types for granted no longer, and sees to it that the meta data belongs to what is stored.
     ///
-    /// A new incarnation is drawn when the server is another process than the one that wrote last (restart, failover), or when
-    /// something is missing: the version, the meta data, or symbols and workers by their numbers. Then writes may have been
+    /// A new incarnation is drawn when the server is another process than the one that wrote last (restart, failover), when
+    /// something is missing: the version, the meta data, or symbols and workers by their numbers; or when the caller saw a later
+    /// version of this incarnation (keys that were put back from a copy). Then writes may have been
     /// lost that were acknowledged, and with them epochs that were handed out. The epoch floor goes 2^20 above all that is
     /// stored and all that the caller knows: more than a million changes would have to be lost before an epoch came twice.
-    /// With 2^52 as the highest floor that makes 2^32 incarnations, one a second for 136 years, and the next 2^52 numbers are
-    /// left for changes, all of them below `Epoch.limit` (2^53 - 1).
+    /// It goes on doing so up to `Epoch.limit` (2^53 - 1). Reports of workers bring it to 2^51 at most (`Epoch.reportLimit`), so
+    /// that 2^32 incarnations are left, one a second for 136 years. An epoch above 2^52, and 2^20 above the floor, was
+    /// written by hand: it does not take part.
     /// Where even the floor is gone nothing stored can be believed: then it is at least 2^10 for each millisecond since 2026
-    /// began, which stays below 2^52 for 139 years, and is above what an earlier life of this storage can have reached, since
+    /// began, which stays below 2^51 for 69 years, and is above what an earlier life of this storage can have reached, since
     /// nobody stores a thousand changes in a millisecond.
     ///
     /// KEYS: meta, version, placements, workers; further ones by script.
-    /// ARGV: a new incarnation, should one be needed; the highest epoch that the caller knows.
+    /// ARGV: a new incarnation, should one be needed; the highest epoch that the caller knows; the incarnation and version
+    /// of the state that it saw, empty for none.
     /// Leaves: `incarnation`, `version`, `floor`, `since` (the incarnation's first version); `now`, milliseconds since 1970.
     private static let prelude = #"""
         local META, VERSION, PLACED, WORKERS, HISTORY, REQUEST = unpack(KEYS)
@@ -38,15 +41,18 @@ enum StorageScripts {
           incarnation = meta[1] and #meta[1] == 16 and string.match(meta[1], '^%x+$')
           version = whole(redis.call('GET', VERSION))
           floor, since = whole(meta[3]), whole(meta[4])
-          if incarnation and version and floor and since and meta[2] == run
+          local isBack = incarnation and incarnation == ARGV[3] and tonumber(version or '0') < tonumber(ARGV[4])
+          if incarnation and version and floor and since and meta[2] == run and not isBack
             and tonumber(meta[5]) == symbols and tonumber(meta[6]) == workers then return end
           local highest = math.max(tonumber(floor or '0'), tonumber(ARGV[2]))
+          local believed = math.max(2 ^ 52, highest + 2 ^ 20)
           for _, text in ipairs(redis.call('HVALS', PLACED)) do
             local epoch = whole(string.match(text, '"epoch"%s*:%s*(%d+)'))
-            if epoch and tonumber(epoch) <= 2 ^ 52 then highest = math.max(highest, tonumber(epoch)) end
+            if epoch and tonumber(epoch) <= believed then highest = math.max(highest, tonumber(epoch)) end
           end
           if not floor then highest = math.max(highest, (tonumber(now) - 1767225600000) * 2 ^ 10) end
-          floor = spell(math.min(highest, 2 ^ 52) + 2 ^ 20)
+          if highest < 2 ^ 53 - 2 ^ 20 then highest = highest + 2 ^ 20 end
+          floor = spell(math.min(highest, 2 ^ 53 - 1))
           incarnation, version = ARGV[1], version or '0'
           since = version
           redis.call('HSET', META, 'incarnation', incarnation, 'run_id', run, 'epoch_floor', floor, 'since', since,
