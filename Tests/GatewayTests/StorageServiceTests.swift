@@ -178,6 +178,54 @@ import Testing
         #expect(try rig.dump() == before)
     }
 
+    @Test func aKeyIsKeptAlsoWhenNothingHadToChange() throws {
+        try service.registerWorkers(2)
+        try service.dispatch(["btcusdt"], by: .worker(worker("ws-1")))
+        let terms = AssignmentService.Terms.live(key: "k")
+        let request = Dispatch([symbol("btcusdt")], by: .worker(worker("ws-1")), timeframes: [.oneMinute])
+        guard case .done(let outcome) = try service.dispatch(request, terms) else { throw Failed() }
+        #expect(!outcome.isStored && outcome.after.tag.version == 3)
+        // Carried out now, it would take the symbol back.
+        try service.dispatch(["btcusdt"], by: .worker(worker("ws-2")))
+        let before = try rig.dump()
+        guard case .repeated(let answer) = try rig.service().dispatch(request, terms) else { throw Failed() }
+        #expect(String(decoding: answer, as: UTF8.self) == "3 0")
+        #expect(try rig.dump() == before)
+        let error = #expect(throws: AssignmentError.self) { try service.dispatch(request, .live(key: "k", print: "g")) }
+        guard case .storage(.keyReused("k")) = error else { throw Failed() }
+    }
+
+    @Test func anAnswerIsKeptForTheStateThatItWasMadeFrom() throws {
+        try service.registerWorkers(1)
+        let old = try service.storage.read().tag
+        let new = try #require(try service.dispatch(["btcusdt"])).after.tag
+        let key = RequestKey(text: "k", fingerprint: "f", answer: [65])
+        #expect(throws: StorageError.conflict(expected: old, current: new)) { try service.storage.keep(key, at: old) }
+        #expect(try service.storage.answer(to: key) == nil)
+        #expect(try service.storage.keep(key, at: new) == nil)
+        // Somebody else with the same request had found no answer yet.
+        let other = RequestKey(text: "k", fingerprint: "f", answer: [66])
+        #expect(try rig.storage().keep(other, at: old) == [65])
+    }
+
+    @Test func aLongAnswerIsKeptInShort() throws {
+        try service.registerWorkers(1)
+        var terms = AssignmentService.Terms.live(key: "k")
+        terms.answer = { _ in
+            Array(
+                #"{"ok":true,"plan":{"moves":["\#(String(repeating: "x", count: 70_000))"]},"message":"é \"2\""}"#.utf8)
+        }
+        let request = Dispatch(["btcusdt", "ethusdt"].map(symbol), by: .least, timeframes: [.oneMinute])
+        guard case .done(let outcome) = try service.dispatch(request, terms) else { throw Failed() }
+        guard case .repeated(let answer) = try service.dispatch(request, terms) else { throw Failed() }
+        #expect(
+            String(decoding: answer, as: UTF8.self)
+                == #"{"ok":true,"message":"é \"2\"","live":true,"stored":true,"shortened":true,"#
+                + #""tag":"\#(outcome.after.tag)","plan":{"moves_count":2,"updates_count":0,"removed_count":0,"#
+                + #""unplaced_count":0,"stays_count":0}}"#)
+        #expect(Int(try rig.server.command("STRLEN", "{klinecast}:assignments:keys:k"))! < 65_536)
+    }
+
     @Test func ofConcurrentRequestsWithOneKeyOneIsCarriedOut() throws {
         try service.registerWorkers(3)
         let base = try service.storage.read()
@@ -247,6 +295,9 @@ private final class Meddler: AssignmentStorage {
         return try storage.commit(change)
     }
 
+    func keep(_ key: RequestKey, at tag: StateTag) throws(StorageError) -> [UInt8]? {
+        try storage.keep(key, at: tag)
+    }
     func read() throws(StorageError) -> StoredState { try storage.read() }
     func answer(to key: RequestKey) throws(StorageError) -> [UInt8]? { try storage.answer(to: key) }
     func history(limit: Int) throws(StorageError) -> [HistoryEntry] { try storage.history(limit: limit) }

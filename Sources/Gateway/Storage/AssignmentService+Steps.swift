@@ -20,10 +20,13 @@ extension AssignmentService {
             let before = try state(terms)
             let step = try step(before.state)
             let isChange = StateDifference(from: before.state, to: step.next).isChange
-            guard terms.isLive, isChange else {
-                return .done(Self.outcome(step, before, before, isStored: false))
-            }
+            let unchanged = Self.outcome(step, before, before, isStored: false)
+            guard terms.isLive, isChange || terms.key != nil else { return .done(unchanged) }
             do throws(StorageError) {
+                if !isChange {
+                    guard let key = Self.key(terms, unchanged) else { return .done(unchanged) }
+                    return try storage.keep(key, at: before.tag).map { .repeated(answer: $0) } ?? .done(unchanged)
+                }
                 let change = Change(
                     from: before, to: step.next, action, by: terms.author, key: Self.key(terms, step, before))
                 switch try storage.commit(change) {
@@ -77,12 +80,19 @@ extension AssignmentService {
     }
 
     private static func key(_ terms: Terms, _ step: Step, _ before: StoredState) -> RequestKey? {
-        guard let key = terms.key else { return nil }
+        guard terms.key != nil else { return nil }
         let tag = StateTag(incarnation: before.tag.incarnation, version: before.tag.version + 1)
         let state = StateDifference(from: before.state, to: step.next)
             .applied(to: step.next, version: tag.version, at: 0, floor: step.next.epochFloor)
-        let expected = outcome(step, before, StoredState(tag: tag, state: state), isStored: true)
-        return RequestKey(text: key.text, fingerprint: key.fingerprint, answer: terms.answer(expected))
+        return Self.key(terms, outcome(step, before, StoredState(tag: tag, state: state), isStored: true))
+    }
+
+    /// The client's key with what it will be answered.
+    private static func key(_ terms: Terms, _ outcome: Outcome) -> RequestKey? {
+        guard let key = terms.key else { return nil }
+        var answer = terms.answer(outcome)
+        if answer.count > RequestKey.answerLimit { answer = StoredJSON.short(answer, outcome) }
+        return RequestKey(text: key.text, fingerprint: key.fingerprint, answer: answer)
     }
 
     private static func outcome(_ step: Step, _ before: StoredState, _ after: StoredState, isStored: Bool) -> Outcome {

@@ -13,6 +13,10 @@ package protocol AssignmentStorage: AnyObject {
     /// the notification. The times of assignment are the storage's.
     func commit(_ change: Change) throws(StorageError) -> Committed
 
+    /// Keeps the answer to a request that had nothing to change, if `tag` is still what is stored. `nil` when it is kept, else
+    /// what the same request was answered before.
+    func keep(_ key: RequestKey, at tag: StateTag) throws(StorageError) -> [UInt8]?
+
     /// What a request with this key was answered when it was stored; `nil` when none was. Its own `answer` plays no part.
     func answer(to key: RequestKey) throws(StorageError) -> [UInt8]?
 
@@ -87,10 +91,12 @@ package struct Change: Sendable {
 /// A client's name for one request (HTTP's Idempotency-Key), kept for a day with the answer.
 package struct RequestKey: Sendable {
     package static let lengthLimit = 128
+    /// Keys live for a day, in the memory of Redis.
+    package static let answerLimit = 64 << 10
     package let text: String
     /// Tells whether a second request with this name is the same one: a hash of method, path and body.
     package let fingerprint: String
-    /// What the client was answered, in the API's own form.
+    /// What the client was answered, in the API's own form, or shortened: at most `answerLimit` bytes.
     package let answer: [UInt8]
 
     package init(text: String, fingerprint: String, answer: [UInt8]) {

@@ -78,15 +78,19 @@ package final class RedisAssignments: AssignmentStorage {
                 recovery: change.action == .recovery ? nil : change.base.recovery)
             remember(stored)
             return .stored(stored)
-        case ("repeated", 2):
-            guard case .bulk(let bytes) = answer[1] else { throw Self.unexpected("commit") }
-            return .repeated(answer: bytes)
-        case ("reused", 1): throw .keyReused(change.key?.text ?? "")
-        case ("conflict", 3):
-            guard let current = Self.tag(answer) else { throw Self.unexpected("commit") }
-            throw .conflict(expected: change.base.tag, current: current)
-        default: throw Self.foreign(answer) ?? Self.unexpected("commit")
+        default: return .repeated(answer: try Self.earlier(answer, "commit", change.key, change.base.tag))
         }
+    }
+
+    package func keep(_ key: RequestKey, at tag: StateTag) throws(StorageError) -> [UInt8]? {
+        try Self.check(key)
+        let reply = try scripts.run(
+            StorageScripts.keep,
+            keys: AssignmentKeys.state + [AssignmentKeys.history, AssignmentKeys.request(key.text)],
+            common + request(key, tag))
+        guard let answer = reply.elements, let word = answer.first?.string else { throw Self.unexpected("keep") }
+        if word == "kept", answer.count == 1 { return nil }
+        return try Self.earlier(answer, "keep", key, tag)
     }
 
     package func answer(to key: RequestKey) throws(StorageError) -> [UInt8]? {
@@ -122,14 +126,20 @@ extension RedisAssignments {
             difference.moved.count, difference.updated.count, difference.removed.count, difference.workers.count,
             difference.leavers.count,
         ]
-        return common + [
-            text(change.base.tag.incarnation), text(String(change.base.tag.version)),
-            text(change.key?.fingerprint ?? ""), change.key?.answer ?? [],
-            text(String(Self.keyLife.components.seconds)), text(String(floor.number)), text(AssignmentKeys.changes),
+        return common + request(change.key, change.base.tag) + [
+            text(String(floor.number)), text(AssignmentKeys.changes),
             StoredJSON.bytes(change.action.rawValue), StoredJSON.bytes(change.author),
             StoredJSON.bytes(steps: difference.steps, workers: difference.phrases), text(String(historyLimits.entries)),
             text(String(historyLimits.bytes)),
         ] + counts.map { text(String($0)) } + lists.joined()
+    }
+
+    /// What a request expects, and what is to be kept of it.
+    private func request(_ key: RequestKey?, _ tag: StateTag) -> [[UInt8]] {
+        [
+            text(tag.incarnation), text(String(tag.version)), text(key?.fingerprint ?? ""), key?.answer ?? [],
+            text(String(Self.keyLife.components.seconds)),
+        ]
     }
 
     private func text(_ string: String) -> [UInt8] { Array(string.utf8) }
@@ -155,6 +165,10 @@ extension RedisAssignments {
         }
         guard !key.fingerprint.utf8.contains(UInt8(ascii: "\n")) else {
             throw .refused("a request's fingerprint must be one line")
+        }
+        guard key.answer.count <= RequestKey.answerLimit else {
+            throw .refused(
+                "an answer that is kept may have \(RequestKey.answerLimit) bytes (got \(key.answer.count)): shorten it")
         }
     }
 }
@@ -207,6 +221,22 @@ extension RedisAssignments {
             return try StoredJSON.worker(name, bytes)
         } catch {
             throw .damaged(sentence(AssignmentKeys.workers, text, error.description))
+        }
+    }
+
+    /// What a request was answered when it was carried out before; throws where it can't be carried out.
+    private static func earlier(_ answer: [ReplyTree], _ script: String, _ key: RequestKey?, _ expected: StateTag)
+        throws(StorageError) -> [UInt8]
+    {
+        switch (answer.first?.string, answer.count) {
+        case ("repeated", 2):
+            guard case .bulk(let bytes) = answer[1] else { throw unexpected(script) }
+            return bytes
+        case ("reused", 1): throw .keyReused(key?.text ?? "")
+        case ("conflict", 3):
+            guard let current = tag(answer) else { throw unexpected(script) }
+            throw .conflict(expected: expected, current: current)
+        default: throw foreign(answer) ?? unexpected(script)
         }
     }
 

@@ -62,6 +62,21 @@ enum StorageScripts {
 
         """#
 
+    /// Ends a script for a request that was carried out before, or was made for another state.
+    ///
+    /// ARGV from 3: expected incarnation and version; fingerprint of the request.
+    private static let condition = #"""
+        local stored = REQUEST and redis.call('GET', REQUEST)
+        if stored then
+          local cut = string.find(stored, '\n', 1, true)
+          if not cut or string.sub(stored, 1, cut - 1) ~= ARGV[5] then return {'reused'} end
+          return {'repeated', string.sub(stored, cut + 1)}
+        end
+        establish()
+        if incarnation ~= ARGV[3] or version ~= ARGV[4] then return {'conflict', incarnation, version} end
+
+        """#
+
     /// All that is stored, or that it is what the caller has.
     ///
     /// KEYS: meta, version, placements, workers.
@@ -87,16 +102,7 @@ enum StorageScripts {
     /// Result: `stored`, version, time; `conflict`, incarnation, version; `repeated`, answer; `reused`.
     static let commit = Script(
         "commit",
-        prelude + #"""
-            local stored = REQUEST and redis.call('GET', REQUEST)
-            if stored then
-              local cut = string.find(stored, '\n', 1, true)
-              if not cut or string.sub(stored, 1, cut - 1) ~= ARGV[5] then return {'reused'} end
-              return {'repeated', string.sub(stored, cut + 1)}
-            end
-            establish()
-            if incarnation ~= ARGV[3] or version ~= ARGV[4] then return {'conflict', incarnation, version} end
-
+        prelude + condition + #"""
             local first = 20
             local stamped, others, removed, workers, leavers = unpack(ARGV, 15, 19)
             stamped, others, removed = tonumber(stamped), tonumber(others), tonumber(removed)
@@ -150,6 +156,18 @@ enum StorageScripts {
             redis.call('SET', VERSION, following)
             if REQUEST then redis.call('SET', REQUEST, ARGV[5] .. '\n' .. ARGV[6], 'EX', ARGV[7]) end
             return {'stored', following, now}
+            """#)
+
+    /// The answer to a request that had nothing to change.
+    ///
+    /// KEYS: as `commit`, the request's own always.
+    /// ARGV: the first seven of `commit`.
+    /// Result: `kept`; else as `commit`.
+    static let keep = Script(
+        "keep",
+        prelude + condition + #"""
+            redis.call('SET', REQUEST, ARGV[5] .. '\n' .. ARGV[6], 'EX', ARGV[7])
+            return {'kept'}
             """#)
 
     /// Takes or renews a lease. KEYS: the lease. ARGV: token, milliseconds. Result: 1 when it is the token's.
