@@ -85,7 +85,7 @@ package struct Plan: Equatable, Sendable {
     package let updates: [Update]
     package let stays: [Stay]
     package let unplaced: [Unplaced]
-    package let before: [Load]
+    package var before: [Load]
     package let after: [Load]
 
     package var isChange: Bool { !moves.isEmpty || !updates.isEmpty }

@@ -91,6 +91,10 @@ import Testing
             case .done(let outcome) = try service.importRows(file, timeframes: [.oneHour], keepsOthers: false, .live())
         else { throw Failed() }
         #expect(plan.removed == [symbol("ethusdt")] && outcome.removed == plan.removed)
+        for plan in [plan.plan, outcome.plan] {
+            #expect(plan.before.map(\.symbols) == [2, 0, 0] && plan.before.map(\.weight) == [2, 0, 0])
+            #expect(plan.after.map(\.symbols) == [1, 1, 0])
+        }
         let after = try service.storage.read()
         #expect(after.state.placements[symbol("btcusdt")] == before.state.placements[symbol("btcusdt")])
         #expect(after.worker(of: "solusdt") == "ws-2" && after.worker(of: "ethusdt") == nil)

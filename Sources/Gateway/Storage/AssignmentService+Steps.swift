@@ -5,7 +5,7 @@ import MarketData
 extension AssignmentService {
     /// What a request makes of a state.
     struct Step {
-        let plan: Plan
+        var plan: Plan
         let next: AssignmentState
     }
 

@@ -96,7 +96,10 @@ package struct AssignmentService {
                 try base.plan(rows: file.rows, timeframes: timeframes)
             }
             guard plan.unplaced.isEmpty else { throw .noCapacity(plan) }
-            return try Self.step(from: base, by: plan)
+            var step = try Self.step(from: base, by: plan)
+            // What is removed counted before.
+            step.plan.before = state.plan(removing: []).before
+            return step
         }
     }
 }
