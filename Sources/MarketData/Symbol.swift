@@ -7,6 +7,8 @@ package struct Symbol: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads any case; `nil` when a character or the length is not allowed.
     package init?(_ text: some StringProtocol) {
+        // Some other letters, the Kelvin sign for one, have a lower case that is ASCII.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return nil }
         let lower = text.lowercased()
         guard (1...Self.lengthLimit).contains(lower.utf8.count), lower.utf8.allSatisfy(Self.allows) else { return nil }
         name = lower

@@ -19,7 +19,7 @@ import Testing
         #expect(Symbol("BTCusdt")?.description == "btcusdt")
     }
 
-    @Test(arguments: ["", "ß", "É", "К", "１", "a b", "btc.usdt", "btc\0", "🚀"])
+    @Test(arguments: ["", "ß", "É", "К", "１", "a b", "btc.usdt", "btc\0", "🚀", "\u{212A}", "BTC\u{212A}", "\u{130}"])
     func otherTextsAreNoSymbol(text: String) { #expect(Symbol(text) == nil) }
 
     @Test func aSymbolHasOneTo32Characters() {
