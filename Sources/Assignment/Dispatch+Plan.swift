@@ -145,9 +145,7 @@ extension Draft {
         let targets = symbols.map { (subject: $0, place: target(subjects[$0].symbol)) }
         for (subject, _) in targets { lift(subject) }
         for (subject, place) in targets where subjects[subject].place == place { settle(subject, at: place, reason()) }
-        var movers = targets.filter { subjects[$0.subject].place != $0.place }
-        while let stuck = firstStuck(movers) { giveUp(movers.remove(at: stuck).subject) }
-        for (subject, place) in movers {
+        for (subject, place) in giveUpStuck(targets.filter { subjects[$0.subject].place != $0.place }) {
             if roster.hasRoom(place) {
                 settle(subject, at: place, reason() == .pinned ? .pinned : need(of: subject) ?? reason())
             } else {
@@ -156,12 +154,27 @@ extension Draft {
         }
     }
 
-    /// The first symbol with a worker to stay with for which no seat is left.
-    private func firstStuck(_ movers: [(subject: Int, place: Int)]) -> Int? {
-        var counts = roster.counts
-        return movers.firstIndex { subject, place in
-            counts[place] += 1
-            return counts[place] > roster.limits[place] && subjects[subject].place != nil
+    /// Who has a worker to stay with and finds no seat stays there, which may cost somebody else a seat, whoever was to have the
+    /// last one. Each is looked at once. The movers that are left.
+    private mutating func giveUpStuck(_ movers: [(subject: Int, place: Int)]) -> [(subject: Int, place: Int)] {
+        var seated: [[Int]] = Array(repeating: [], count: roster.workers.count)
+        var stuck: [Int] = []
+        for (subject, place) in movers {
+            if roster.counts[place] + seated[place].count < roster.limits[place] {
+                seated[place].append(subject)
+            } else if subjects[subject].place != nil {
+                stuck.append(subject)
+            }
         }
+        var staying: Set<Int> = []
+        while let subject = stuck.popLast() {
+            staying.insert(subject)
+            giveUp(subject)
+            guard let own = subjects[subject].place,
+                roster.counts[own] + seated[own].count > roster.limits[own], let last = seated[own].popLast()
+            else { continue }
+            if subjects[last].place != nil { stuck.append(last) }
+        }
+        return movers.filter { !staying.contains($0.subject) }
     }
 }

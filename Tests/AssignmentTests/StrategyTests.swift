@@ -4,6 +4,57 @@ import TestRigs
 import Testing
 
 @Suite struct StrategyTests {
+    /// A seat that is not given up costs somebody else one: the rule, word for word, tried until nothing changes.
+    @Test func whoFindsNoSeatStaysAndCostsAnotherItsOwn() throws {
+        for seed in 0..<300 as Range<UInt64> {
+            var random = SeededRandom(seed: seed)
+            let workers = (1...4).map { number in
+                Worker(
+                    name: Bench.name(number), address: "127.0.0.1:8088",
+                    capacity: Int.random(in: 2...8, using: &random),
+                    order: number)
+            }
+            let symbols = Bench.symbols(24, seed: seed)
+            var placements: [Symbol: Placement] = [:]
+            for symbol in symbols where Int.random(in: 0..<4, using: &random) > 0 {
+                placements[symbol] = Placement(
+                    worker: workers.randomElement(using: &random)!.name, timeframes: [.oneMinute], epoch: .none,
+                    isPinned: false, assignedAt: 0)
+            }
+            let targets = Dictionary(
+                uniqueKeysWithValues: symbols.map { ($0, workers.randomElement(using: &random)!.name) })
+            let state = AssignmentState(placements: placements, workers: workers)
+            let rows = symbols.map { AssignmentFile.Row(symbol: $0, worker: targets[$0]!, assignedAt: nil) }
+            let plan = try state.plan(rows: rows, timeframes: [.oneMinute])
+
+            var stays = Set(symbols.filter { placements[$0]?.worker == targets[$0] })
+            func stuck() -> Symbol? {
+                var counts: [WorkerName: Int] = [:]
+                for symbol in stays { counts[placements[symbol]!.worker, default: 0] += 1 }
+                return symbols.first { symbol in
+                    guard !stays.contains(symbol) else { return false }
+                    counts[targets[symbol]!, default: 0] += 1
+                    return counts[targets[symbol]!]! > state.workers[targets[symbol]!]!.capacity!
+                        && placements[symbol] != nil
+                }
+            }
+            while let symbol = stuck() { stays.insert(symbol) }
+            let expected = Set(symbols.filter { !stays.contains($0) && placements[$0] != nil })
+            #expect(Set(plan.moves.filter { $0.from != nil }.map(\.symbol)) == expected, "seed \(seed)")
+        }
+    }
+
+    /// Half of the most symbols there may be find no seat: in time that grows with their number, not with its square (which
+    /// is minutes).
+    @Test(.timeLimit(.minutes(1))) func fiftyThousandWithoutASeatArePlannedAtOnce() throws {
+        var state = Bench.workers(1)
+        state.register(Bench.name(2), address: "127.0.0.1:8088", capacity: PlanError.symbolLimit / 2)
+        let symbols = (0..<PlanError.symbolLimit).map { Symbol("s\($0)")! }
+        try state.dispatch(symbols, .worker(Bench.name(1)))
+        let plan = try state.plan(Dispatch(symbols, by: .worker(Bench.name(2)), timeframes: [.oneMinute]))
+        #expect(plan.moves.count == PlanError.symbolLimit / 2 && plan.unplaced.count == PlanError.symbolLimit / 2)
+    }
+
     private let contracts = Bench.contracts
 
     /// The predecessor's documented distribution, and the places that its own crc32 gives (1 = first worker).
