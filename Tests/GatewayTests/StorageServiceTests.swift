@@ -149,7 +149,7 @@ import Testing
     @Test func aWorkerThatRegistersAgainKeepsItsRankAndIsActive() throws {
         try service.registerWorkers(2)
         _ = try service.setState(.draining, of: worker("ws-1"), .live())
-        let stored = try service.register(worker("ws-1"), address: "10.0.0.9:1", capacity: 5, weight: 2, .live())
+        let stored = try service.register(worker("ws-1"), address: "10.0.0.9:1", capacity: 5, weight: 2, .live()).after
         #expect(
             stored.state.registered.first
                 == Worker(name: worker("ws-1"), address: "10.0.0.9:1", capacity: 5, weight: 2, order: 0))

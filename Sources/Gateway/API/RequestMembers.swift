@@ -6,7 +6,7 @@ import MarketData
 /// The members of a body, read strictly: each wrong type gets a sentence that names the member and what came.
 ///
 /// A member that nobody knows is ignored, since clients of the predecessor may send their own; one that looks like a typing
-/// error of a known one is refused, since what was meant would not happen. Null counts as absent.
+/// error of a known one is refused, since what was meant would not happen. Null counts as absent, but for `limit`.
 struct RequestMembers {
     private let members: [String: JSONValue]
 
@@ -57,6 +57,12 @@ struct RequestMembers {
             range.contains(number)
         else { throw .member(name, "a whole number of \(range.lowerBound)…\(range.upperBound)", got: value) }
         return number
+    }
+
+    /// Like `integer`, where null has a meaning: no limit, `.some(nil)`.
+    func limit(_ name: String, _ range: ClosedRange<Int>) throws(Refusal) -> Int?? {
+        if members[name] == .null { return .some(nil) }
+        return try integer(name, range).map(Optional.some)
     }
 
     /// `nil` when the member is absent; each symbol once.

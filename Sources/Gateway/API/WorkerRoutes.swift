@@ -38,35 +38,28 @@ enum WorkerRoutes {
         let name = try name(try members.string("name"))
         let state = try members.string("state")
         let address = try members.string("address")
-        let capacity = try members.integer("capacity", 0...PlanError.symbolLimit)
+        let capacity = try members.limit("capacity", 0...PlanError.symbolLimit)
         let weight = try members.integer("weight", Worker.weights)
         let (service, terms) = (write.service, try write.terms(isLive: true))
-        let before = try GatewayAPI.stored(service)
-        let after: StoredState
         if let state {
             guard let state = Worker.State(rawValue: state), state != .gone else {
                 throw .member("state", "active or draining", got: .string(state))
             }
-            guard address == nil, capacity == nil, weight == nil else {
+            guard address == nil, (capacity ?? nil) == nil, weight == nil else {
                 throw Refusal(400, "bad_member", "state: stands alone, without address, capacity and weight")
             }
-            after = try write.perform { () throws(AssignmentError) in try service.setState(state, of: name, terms) }
-        } else {
-            let known = before.state.workers[name]
-            if let address, !isAddress(address) { throw .member("address", "host:port", got: .string(address)) }
-            guard let address = address ?? known?.address ?? (isAddress(name.text) ? name.text : nil) else {
-                throw Refusal(
-                    404, "unknown_worker",
-                    "worker \(name) is not registered; to register it, send its address (host:port), since its name is none"
-                )
-            }
-            after = try write.perform { () throws(AssignmentError) in
-                try service.register(
-                    name, address: address, capacity: capacity ?? known?.capacity, weight: weight ?? known?.weight ?? 1,
-                    terms)
-            }
+            return answer(
+                write, name,
+                try write.perform { () throws(AssignmentError) in try service.setState(state, of: name, terms) })
         }
-        return answer(write, name, from: before, to: after)
+        if let address, !AssignmentService.isAddress(address) {
+            throw .member("address", "host:port", got: .string(address))
+        }
+        return answer(
+            write, name,
+            try write.perform { () throws(AssignmentError) in
+                try service.register(name, address: address, capacity: capacity, weight: weight, terms)
+            })
     }
 
     static func remove(_ write: WriteRequest) throws(Refusal) -> Response {
@@ -76,11 +69,11 @@ enum WorkerRoutes {
         let name = try name(text)
         let abandons = try GatewayAPI.flag(write.request, "abandon", default: false)
         let (service, terms) = (write.service, try write.terms(isLive: true))
-        let before = try GatewayAPI.stored(service)
-        let after = try write.perform { () throws(AssignmentError) in
-            try service.removeWorker(name, abandons: abandons, terms)
-        }
-        return answer(write, name, from: before, to: after)
+        return answer(
+            write, name,
+            try write.perform { () throws(AssignmentError) in
+                try service.removeWorker(name, abandons: abandons, terms)
+            })
     }
 
     private static func name(_ text: String?) throws(Refusal) -> WorkerName {
@@ -92,21 +85,11 @@ enum WorkerRoutes {
         return name
     }
 
-    /// `host:port` of the same characters as a name; an IPv6 host in brackets.
-    private static func isAddress(_ text: String) -> Bool {
-        guard WorkerName(text) != nil, let colon = text.lastIndex(of: ":") else { return false }
-        let port = text[text.index(after: colon)...]
-        guard let number = UInt16(port), number > 0, port.first != "0" else { return false }
-        var host = text[..<colon]
-        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
-        if isBracketed { host = host.dropFirst().dropLast() }
-        return !host.isEmpty && !host.contains { $0 == "[" || $0 == "]" || ($0 == ":" && !isBracketed) }
-    }
-
     private static func answer(
-        _ write: WriteRequest, _ name: WorkerName, from before: StoredState, to after: StoredState
+        _ write: WriteRequest, _ name: WorkerName, _ outcome: AssignmentService.WorkerOutcome
     ) -> Response {
-        if after.tag != before.tag { write.audit(from: before, to: after) }
+        let after = outcome.after
+        if outcome.isStored { write.audit(from: outcome.before, to: after) }
         let symbols = after.state.placements.values.count { $0.worker == name }
         var response = Response.json { json in
             json.object { json in
@@ -120,6 +103,7 @@ enum WorkerRoutes {
             }
         }
         response.headers = [EntityTag.header(after.tag)]
+        if outcome.isRepeated { response.headers.append(WriteRequest.replayed) }
         return response
     }
 

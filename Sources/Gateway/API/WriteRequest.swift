@@ -20,6 +20,9 @@ struct WriteRequest {
         key = try Self.key(request)
     }
 
+    /// Of what was carried out before and is not carried out again.
+    static let replayed = Response.Header("Idempotent-Replayed", "true")
+
     private var author: String { "api \(request.remoteAddress)" }
 
     /// A condition that no state can meet ends here.
@@ -57,7 +60,7 @@ struct WriteRequest {
         switch try perform({ () throws(AssignmentError) in try change(terms) }) {
         case .repeated(let body):
             var response = Response(body: Delivery(current: Self.symbols(in: body), service.storage).joined(to: body))
-            response.headers = [Response.Header("Idempotent-Replayed", "true")]
+            response.headers = [Self.replayed]
             return response
         case .done(let outcome):
             if outcome.isStored { audit(from: outcome.before, to: outcome.after) }

@@ -112,6 +112,8 @@ package enum AssignmentError: Error, CustomStringConvertible {
     /// A worker that is to be removed has symbols.
     case workerHasSymbols(WorkerName, count: Int)
     case unknownWorker(WorkerName, known: [WorkerName])
+    /// A worker that is to be registered, and nobody said where it is.
+    case noAddress(WorkerName)
     /// Rows of a file that can't be taken, each with its line.
     case badFile([AssignmentFile.Problem])
 
@@ -126,6 +128,8 @@ package enum AssignmentError: Error, CustomStringConvertible {
                 + "abandon them, so that they wait for the next rebalance"
         case .unknownWorker(let name, let known):
             PlanError.unknownWorker(name, known: known).description
+        case .noAddress(let name):
+            "worker \(name) is not registered; to register it, send its address (host:port), since its name is none"
         case .badFile(let problems):
             problems.prefix(Self.shown).map(\.description).joined(separator: "\n")
                 + (problems.count > Self.shown ? "\nand \(problems.count - Self.shown) more" : "")

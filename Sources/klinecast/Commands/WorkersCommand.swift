@@ -47,13 +47,15 @@ struct WorkersCommand: Command {
                 let stored = try AssignmentAccess.read(service.storage)
                 return (stored, Terminal.counted(stored.state.workers.count, "worker"))
             case .add(let name, let address, let capacity, let weight):
-                let stored = try service.register(name, address: address, capacity: capacity, weight: weight, terms)
+                let stored = try service.register(
+                    name, address: address, capacity: .some(capacity), weight: weight, terms
+                ).after
                 return (stored, "\(name) is registered at \(address)")
             case .set(let state, let name):
-                let stored = try service.setState(state, of: name, terms)
+                let stored = try service.setState(state, of: name, terms).after
                 return (stored, "\(name) is \(state.rawValue)\(hint(state, name, stored))")
             case .remove(let name, let abandons):
-                let left = try service.removeWorker(name, abandons: abandons, terms)
+                let left = try service.removeWorker(name, abandons: abandons, terms).after
                 let symbols = left.state.placements.values.count { $0.worker == name }
                 let rest = symbols > 0 ? "; \(Terminal.counted(symbols, "symbol")) wait for a rebalance" : ""
                 return (left, "\(name) is removed\(rest)")
