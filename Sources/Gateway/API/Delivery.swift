@@ -7,6 +7,8 @@ import Telemetry
 struct Delivery {
     /// More are counted only.
     private static let shownLimit = 1_000
+    /// Microseconds between two looks; they grow, since each look reads all that is pending.
+    private static let pauses: ClosedRange<UInt32> = 20_000...200_000
 
     /// Whether a controller has looked at the change.
     private var isAttended = true
@@ -16,9 +18,12 @@ struct Delivery {
     init() {}
 
     /// As it stands, for symbols that were not changed just now.
-    init(current symbols: Set<Symbol>, _ storage: any AssignmentStorage) {
-        guard let progress = try? storage.progress() else { return }
-        pending = progress.pending.filter { symbols.contains($0.symbol) }
+    /// - Parameters:
+    ///   - tag: the state that the workers are to know of.
+    ///   - symbols: `nil` for all, where nobody knows which were meant.
+    init(current tag: StateTag, _ symbols: Set<Symbol>?, _ storage: any AssignmentStorage) {
+        isAttended = false
+        look(for: tag, symbols, storage)
     }
 
     /// Waits until the workers were told, or `mayWait` says no. A storage that fails meanwhile takes nothing back: the
@@ -27,17 +32,22 @@ struct Delivery {
         waitingFor tag: StateTag, _ symbols: Set<Symbol>, _ storage: any AssignmentStorage, while mayWait: () -> Bool
     ) {
         isAttended = false
+        var pause = Self.pauses.lowerBound
         while true {
-            if let progress = try? storage.progress(), progress.tag.incarnation == tag.incarnation,
-                progress.tag.version >= tag.version
-            {
-                isAttended = true
-                pending = progress.pending.filter { symbols.contains($0.symbol) }
-                if pending.isEmpty { return }
-            }
+            look(for: tag, symbols, storage)
+            if isAttended, pending.isEmpty { return }
             guard mayWait() else { return }
-            usleep(20_000)
+            usleep(pause)
+            pause = min(pause * 2, Self.pauses.upperBound)
         }
+    }
+
+    private mutating func look(for tag: StateTag, _ symbols: Set<Symbol>?, _ storage: any AssignmentStorage) {
+        guard let progress = try? storage.progress(), progress.tag.incarnation == tag.incarnation,
+            progress.tag.version >= tag.version
+        else { return }
+        isAttended = true
+        pending = progress.pending.filter { symbols?.contains($0.symbol) ?? true }
     }
 
     /// The answer's object with the members of this at its end.

@@ -59,7 +59,9 @@ struct WriteRequest {
         let terms = try terms(isLive: isLive, answer: answer)
         switch try perform({ () throws(AssignmentError) in try change(terms) }) {
         case .repeated(let body):
-            var response = Response(body: Delivery(current: Self.symbols(in: body), service.storage).joined(to: body))
+            let tag = try GatewayAPI.stored(service).tag
+            let delivery = Delivery(current: tag, Self.symbols(in: body), service.storage)
+            var response = Response(body: delivery.joined(to: body))
             response.headers = [Self.replayed]
             return response
         case .done(let outcome):
@@ -90,7 +92,8 @@ struct WriteRequest {
         let plan = outcome.plan
         let concerned = Set(plan.moves.map(\.symbol) + plan.updates.map(\.symbol) + outcome.removed)
         guard outcome.isStored else {
-            return Delivery(current: Set(plan.stays.filter { $0.reason != .notListed }.map(\.symbol)), service.storage)
+            let meant = Set(plan.stays.filter { $0.reason != .notListed }.map(\.symbol))
+            return Delivery(current: outcome.after.tag, meant, service.storage)
         }
         let end = ContinuousClock.now + settings.patience
         return Delivery(waitingFor: outcome.after.tag, concerned, service.storage) { [request] in
@@ -112,12 +115,24 @@ struct WriteRequest {
         return (text, Fingerprint(bytes).text)
     }
 
-    /// The symbols that an earlier answer was about.
-    private static func symbols(in answer: [UInt8]) -> Set<Symbol> {
+    /// The symbols that an earlier answer was about; `nil` where it does not list them.
+    private static func symbols(in answer: [UInt8]) -> Set<Symbol>? {
         guard case .object(let members) = try? JSONValue(answer, valueLimit: 4_000_000),
-            case .object(let assignments) = members["assignments"]
-        else { return [] }
-        return Set(assignments.keys.compactMap { Symbol($0) })
+            case .object(let plan) = members["plan"]
+        else { return nil }
+        var symbols: [Symbol?] = []
+        if case .object(let assignments) = members["assignments"] { symbols += assignments.keys.map { Symbol($0) } }
+        for name in ["moves", "updates", "removed"] {
+            guard case .array(let items) = plan[name] else { return nil }
+            symbols += items.map { item in
+                switch item {
+                case .string(let text): Symbol(text)
+                case .object(let step): if case .string(let text) = step["symbol"] { Symbol(text) } else { nil }
+                default: nil
+                }
+            }
+        }
+        return Set(symbols.compactMap(\.self))
     }
 }
 
