@@ -128,6 +128,43 @@ import Testing
         #expect(try rig.tag() == before)
     }
 
+    @Test(arguments: ["/ws/unsubscribe", "/ws/subscribe"])
+    func whatChangesTimeframesAloneMovesNothing(path: String) throws {
+        let rig = try APIRig(workers: 2)
+        let first = "ws-worker-1:8088"
+        try rig.send("POST", "/ws/dispatch", ["symbols": ["A", "B"], "worker": first, "tfs": ["1m", "5m", "1h"]])
+        func timeframes(_ symbol: String) throws -> [String]? {
+            let all = try rig.get("/ws/assignments")
+            let one = (all["placements"] as? [String: [String: Any]])?[symbol]
+            #expect(one?["worker"] as? String == first)
+            #expect(one?["pinned"] as? Bool == true)
+            return one?["timeframes"] as? [String]
+        }
+        let (tfs, more) = path == "/ws/subscribe" ? (["4h"], ["4h"]) : (["5m"], [])
+        let rest = path == "/ws/subscribe" ? ["1m", "5m", "1h"] : ["1m", "1h"]
+        // Above its capacity, draining, and not registered any more.
+        try rig.send("POST", "/ws/workers", ["name": first, "capacity": 1])
+        try rig.send("POST", "/ws/workers", ["name": first, "state": "draining"])
+        let answer = try rig.send("POST", path, ["symbol": "A", "tfs": tfs])
+        #expect(answer.status == 200)
+        #expect(answer.assignments == ["A": first])
+        #expect(try timeframes("A") == rest + more)
+        try rig.send("DELETE", "/ws/workers?name=\(first)&abandon=true")
+        #expect(try rig.send("POST", path, ["symbol": "B", "tfs": tfs]).status == 200)
+        #expect(try timeframes("B") == rest + more)
+    }
+
+    @Test func whatNobodyServesCanNotBeUnsubscribed() throws {
+        let rig = try APIRig(workers: 1)
+        let tag = try rig.tag()
+        for headers in [[:], ["Idempotency-Key": "fresh"]] {
+            let answer = try rig.send("POST", "/ws/unsubscribe", ["symbol": "A"], headers)
+            #expect(answer.status == 404)
+            #expect(answer.code == "not_assigned")
+        }
+        #expect(try rig.tag() == tag)
+    }
+
     @Test func aPlanChangesNothingAndNamesEverything() throws {
         let rig = try APIRig(workers: 2)
         try rig.send("POST", "/ws/dispatch", ["symbols": ["A", "B"], "strategy": "least"])

@@ -69,8 +69,7 @@ extension GatewayAPI {
         }
     }
 
-    /// The symbol gets these timeframes beside those it has, and a worker if it has none. Planned anew when somebody else
-    /// was faster, unless the client named the state.
+    /// The symbol gets these timeframes beside those it has, and a worker if it has none.
     static func subscribe(_ write: WriteRequest) throws(Refusal) -> Response {
         let members = try RequestMembers(write.request, known: ["symbol", "timeframes", "tfs", "live"])
         let isLive = try members.boolean("live", default: true)
@@ -81,11 +80,7 @@ extension GatewayAPI {
                 outcome, .assignments([symbol]), isLive: isLive,
                 message: "Subscribed \(symbol.name.uppercased()): \(spelled(timeframes))")
         } _: { [service = write.service] terms throws(AssignmentError) in
-            try steadily(service, terms) { stored, terms throws(AssignmentError) in
-                let all = timeframes + (stored.state.placements[symbol]?.timeframes ?? [])
-                return try service.dispatch(
-                    Dispatch([symbol], by: .least, timeframes: all), terms, as: .subscribe)
-            }
+            try service.subscribe(symbol, timeframes, terms)
         }
     }
 
@@ -95,23 +90,12 @@ extension GatewayAPI {
         let isLive = try members.boolean("live", default: true)
         let timeframes = try members.timeframes()
         guard let symbol = try members.symbol("symbol") else { throw badRequest }
-        let service = write.service
-        guard try stored(service).state.placements[symbol] != nil || write.request.header("idempotency-key") != nil
-        else {
-            throw Refusal(404, "not_assigned", "\(symbol.name.uppercased()) is not assigned: nobody serves it")
-        }
         return try write.carryOut(isLive: isLive) { outcome in
             PlanAnswer.body(
                 outcome, .assignments(outcome.removed.isEmpty ? [symbol] : []), isLive: isLive,
                 message: "Unsubscribed \(symbol.name.uppercased())" + (timeframes.map { ": " + spelled($0) } ?? ""))
-        } _: { terms throws(AssignmentError) in
-            try steadily(service, terms) { stored, terms throws(AssignmentError) in
-                let rest =
-                    stored.state.placements[symbol]?.timeframes.filter { timeframes?.contains($0) == false } ?? []
-                if rest.isEmpty { return try service.remove([symbol], terms) }
-                return try service.dispatch(
-                    Dispatch([symbol], by: .least, timeframes: rest), terms, as: .unsubscribe)
-            }
+        } _: { [service = write.service] terms throws(AssignmentError) in
+            try service.unsubscribe(symbol, timeframes, terms)
         }
     }
 
@@ -157,26 +141,5 @@ extension GatewayAPI {
 
     private static func spelled(_ timeframes: [Timeframe]) -> String {
         timeframes.map(\.rawValue).joined(separator: ", ")
-    }
-
-    /// For a request that is made from what is stored: holds the state still between reading and storing.
-    private static func steadily(
-        _ service: AssignmentService, _ terms: AssignmentService.Terms,
-        _ body: (StoredState, AssignmentService.Terms) throws(AssignmentError) -> AssignmentService.Result
-    ) throws(AssignmentError) -> AssignmentService.Result {
-        var attempt = 1
-        while true {
-            let stored: StoredState
-            do throws(StorageError) { stored = try service.storage.read() } catch { throw .storage(error) }
-            var terms = terms
-            let isOurs = terms.condition == nil
-            if isOurs { terms.condition = stored.tag }
-            do throws(AssignmentError) { return try body(stored, terms) } catch {
-                guard isOurs, attempt < AssignmentService.attemptLimit, case .storage(.conflict) = error else {
-                    throw error
-                }
-                attempt += 1
-            }
-        }
     }
 }

@@ -48,6 +48,7 @@ struct Refusal: Error {
             self.init(Response(status: 409, body: json.bytes))
         case .workerHasSymbols: self.init(409, "worker_has_symbols", error.description)
         case .unknownWorker(let name, let known): self = .unknownWorker(name.text, known: known)
+        case .notAssigned: self.init(404, "not_assigned", error.description)
         case .noAddress: self.init(404, "unknown_worker", error.description)
         case .badFile: self.init(400, "bad_file", error.description)
         }

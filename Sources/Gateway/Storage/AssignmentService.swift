@@ -114,6 +114,8 @@ package enum AssignmentError: Error, CustomStringConvertible {
     case unknownWorker(WorkerName, known: [WorkerName])
     /// A worker that is to be registered, and nobody said where it is.
     case noAddress(WorkerName)
+    /// A symbol that is to lose timeframes, and nobody serves it.
+    case notAssigned(Symbol)
     /// Rows of a file that can't be taken, each with its line.
     case badFile([AssignmentFile.Problem])
 
@@ -128,6 +130,7 @@ package enum AssignmentError: Error, CustomStringConvertible {
                 + "abandon them, so that they wait for the next rebalance"
         case .unknownWorker(let name, let known):
             PlanError.unknownWorker(name, known: known).description
+        case .notAssigned(let symbol): "\(symbol.name.uppercased()) is not assigned: nobody serves it"
         case .noAddress(let name):
             "worker \(name) is not registered; to register it, send its address (host:port), since its name is none"
         case .badFile(let problems):

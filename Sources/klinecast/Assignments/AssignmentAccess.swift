@@ -41,7 +41,7 @@ enum AssignmentAccess {
                     + "gateway starts; `klinecast workers` shows what is there")
         case .plan(.unknownWorker(let name, let known)), .unknownWorker(let name, let known):
             unknown(name, among: known)
-        case .plan, .badFile, .noAddress: .failed(error.description)
+        case .plan, .badFile, .noAddress, .notAssigned: .failed(error.description)
         }
     }
 
