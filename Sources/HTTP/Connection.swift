@@ -51,12 +51,11 @@ import Glibc
 
     private struct HeaderList { var headers: [(name: String, value: String)] = [] }
 
-    /// Hands the answer to the library, which copies it. False when it does not take it.
+    /// Hands the answer to the library. It copies a short body; a long one is read in pieces while it is sent, so that
+    /// slow readers of the same bytes share them. False when it does not take it.
     func queue(_ response: Response) -> Bool {
-        let made = unsafe response.body.withUnsafeBytes { body in
-            unsafe MHD_create_response_from_buffer(
-                body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
-        }
+        let isLong = response.body.count > SentBody.pieceLimit
+        let made = unsafe isLong ? SentBody.response(response.body) : Self.copy(response.body)
         guard let made = unsafe made else { return false }
         defer { unsafe MHD_destroy_response(made) }
         var headers = [
@@ -69,6 +68,15 @@ import Glibc
             _ = unsafe MHD_add_response_header(made, header.name, header.value)
         }
         return unsafe MHD_queue_response(handle, UInt32(response.status), made) == .YES
+    }
+}
+
+extension Connection {
+    private static func copy(_ body: [UInt8]) -> OpaquePointer? {
+        unsafe body.withUnsafeBytes { body in
+            unsafe MHD_create_response_from_buffer(
+                body.count, UnsafeMutableRawPointer(mutating: body.baseAddress), .RESPMEM_MUST_COPY)
+        }
     }
 }
 

@@ -4,8 +4,8 @@ import Telemetry
 
 /// The threads of deferred handlers, and the queue before them.
 ///
-/// What reads goes first, and what writes never has all threads: writes may wait for seconds, and reads are what people
-/// look at meanwhile. A request that waited longer than its client will is answered without being carried out.
+/// What reads goes first, and neither reads nor writes ever have all threads: writes may wait for seconds, and reads are what
+/// people look at meanwhile; readers of whom there are always more keep nobody from changing something. A request that waited longer than its client will is answered without being carried out.
 ///
 /// Sendable: the state is touched only between lock and unlock of its mutex, the handles only before the first thread
 /// starts and after the last has ended.
@@ -22,6 +22,7 @@ import Telemetry
     private struct State {
         var reads: [Job] = []
         var writes: [Job] = []
+        var runningReads = 0
         var runningWrites = 0
         /// Promised places that `enqueue` has not filled yet.
         var reserved = 0
@@ -116,9 +117,10 @@ import Telemetry
         ThreadName.set("http-handler")
         while let job = next() {
             job.deferral.answer(response(to: job))
-            guard !job.isRead else { continue }
-            locked { $0.runningWrites -= 1 }
-            // A write that had to wait for this one.
+            locked { state in
+                if job.isRead { state.runningReads -= 1 } else { state.runningWrites -= 1 }
+            }
+            // One of its kind that had to wait for it.
             unsafe pthread_cond_signal(condition)
         }
     }
@@ -133,13 +135,17 @@ import Telemetry
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         while true {
-            if !state.reads.isEmpty { return state.reads.removeFirst() }
-            let mayWrite = isStopping.isSet || state.runningWrites < max(2, limits.handlerThreads) - 1
-            if mayWrite, !state.writes.isEmpty {
+            // All threads may bring what waits to its end, which is an answer that nothing was done.
+            let most = isStopping.isSet ? Int.max : max(2, limits.handlerThreads) - 1
+            if state.runningReads < most, !state.reads.isEmpty {
+                state.runningReads += 1
+                return state.reads.removeFirst()
+            }
+            if state.runningWrites < most, !state.writes.isEmpty {
                 state.runningWrites += 1
                 return state.writes.removeFirst()
             }
-            if isStopping.isSet, state.reserved == 0, state.writes.isEmpty {
+            if isStopping.isSet, state.reserved == 0, state.reads.isEmpty, state.writes.isEmpty {
                 unsafe pthread_cond_broadcast(condition)
                 return nil
             }

@@ -85,6 +85,17 @@ import Testing
         for client in clients { #expect(status(client.receiveAnswer()) == 200) }
     }
 
+    @Test func writesAreServedWhileAllReadsWait() throws {
+        let rig = try ServerRig { $0.handlerThreads = 2 }
+        let clients = try (0..<10).map { _ in try rig.client() }
+        for client in clients { client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n") }
+        try eventually("a read waits") { rig.gate.waiting == 1 }
+        for _ in 0..<20 { #expect(status(try rig.ask("POST", "/quick", headers: "Content-Length: 0\r\n")) == 200) }
+        #expect(rig.gate.waiting == 1)
+        rig.gate.open()
+        for client in clients { #expect(status(client.receiveAnswer()) == 200) }
+    }
+
     @Test func whatWaitedTooLongIsNotCarriedOut() throws {
         let rig = try ServerRig {
             $0.handlerThreads = 2

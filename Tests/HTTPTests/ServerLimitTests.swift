@@ -87,6 +87,27 @@ import Testing
         #expect(reader.receiveAll().utf8.count < 64 << 20)
     }
 
+    @Test func slowReadersOfTheSamePageShareIt() throws {
+        let rig = try ServerRig()
+        let whole = try rig.client()
+        whole.send("GET /shared HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        #expect(whole.receiveAllBytes().suffix(ServerRig.shared.count).elementsEqual(ServerRig.shared))
+        let before = try Self.residentBytes()
+        let readers = try (0..<64).map { _ in try rig.client() }
+        for reader in readers {
+            reader.send("GET /shared HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(!reader.receive().isEmpty)
+        }
+        // A copy for each would be half a gigabyte; other tests run beside this one.
+        #expect(try Self.residentBytes() - before < 256 << 20)
+        withExtendedLifetime(readers) {}
+    }
+
+    private static func residentBytes() throws -> Int {
+        let pages = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")[1]
+        return (Int(pages) ?? 0) * 4_096
+    }
+
     @Test func twoHundredIdleConnectionsDelayNobody() throws {
         let rig = try ServerRig()
         let idle = try (0..<200).map { _ in try rig.client() }

@@ -24,6 +24,7 @@ final class ServerRig {
             Route("GET", "/large") { _ in
                 Response(contentType: "text/plain", body: [UInt8](repeating: 0x78, count: 64 << 20))
             },
+            Route("GET", "/shared") { _ in Response(contentType: "text/plain", body: Self.shared) },
             Route("GET", "/echo") { request in
                 .json { json in
                     json.object { json in
@@ -33,6 +34,7 @@ final class ServerRig {
             },
             Route("POST", "/slow", deferred: { gate.pass($0) }),
             Route("GET", "/slow", deferred: { gate.pass($0) }),
+            Route("POST", "/quick", deferred: { _ in .json { $0.object { $0.member("ok", true) } } }),
             Route(
                 "GET", "/quick",
                 deferred: { request in
@@ -44,6 +46,9 @@ final class ServerRig {
             host: "127.0.0.1", port: 0, setting: "ROUTER_ADDR", routes: routes, hosts: hosts, metrics: metrics,
             limits: limits)
     }
+
+    /// Of which every part is its own.
+    static let shared = (0..<(8 << 20)).map { UInt8(truncatingIfNeeded: $0 ^ $0 >> 8 ^ $0 >> 16) }
 
     deinit { server.stop() }
 
