@@ -250,13 +250,15 @@ extension GatewayAPI {
                 "timeframes": {"type": "array", "items": {"$ref": "#/components/schemas/Timeframe"}},
                 "epoch": {"type": "integer", "minimum": 0}, "pinned": {"type": "boolean"},
                 "assigned_at": {"type": "string", "format": "date-time"}}}}}},
-        "History": {"type": "object", "required": ["ok", "history"], "properties": {
+        "History": {"type": "object", "required": ["ok", "history", "left_out_count"], "properties": {
           "ok": {"const": true},
+          "left_out_count": {"type": "integer", "minimum": 0, "description": "Older changes that found no room here"},
           "history": {"type": "array", "items": {
-            "type": "object", "required": ["version", "at", "author", "action", "steps", "workers"],
+            "type": "object", "required": ["version", "at", "author", "action", "steps_count", "steps", "workers"],
             "properties": {
               "version": {"type": "integer"}, "at": {"type": "string", "format": "date-time"},
               "author": {"type": "string"}, "action": {"type": "string"},
+              "steps_count": {"type": "integer", "minimum": 0, "description": "Of all; steps may have fewer"},
               "steps": {"type": "array", "items": {"type": "object", "required": ["symbol", "from", "to"], "properties": {
                 "symbol": {"$ref": "#/components/schemas/Symbol"},
                 "from": {"type": ["string", "null"]}, "to": {"type": ["string", "null"]}}}},

@@ -2,8 +2,10 @@ import Assignment
 import HTTP
 import Telemetry
 
-/// `GET /ws/history?limit=50`: the newest change first.
+/// `GET /ws/history?limit=50`: the newest change first, as much as fits.
 enum HistoryPage {
+    /// Steps and changes beyond are counted, or left out: each reader has an answer of its own, and a slow one keeps it long.
+    static let byteLimit = 256 << 10
     private static let limits = 1...1_000
     private static let standard = 50
 
@@ -14,7 +16,16 @@ enum HistoryPage {
         return .json { json in
             json.object { json in
                 json.member("ok", true)
-                json.member("history", array: { json in for entry in entries { write(entry, &json) } })
+                var shown = 0
+                json.member(
+                    "history",
+                    array: { json in
+                        for entry in entries where json.bytes.count < byteLimit {
+                            write(entry, &json)
+                            shown += 1
+                        }
+                    })
+                json.member("left_out_count", entries.count - shown)
             }
         }
     }
@@ -33,10 +44,11 @@ enum HistoryPage {
             json.member("at", Timestamp.iso8601(entry.at))
             json.member("author", entry.author)
             json.member("action", entry.action.rawValue)
+            json.member("steps_count", entry.steps.count)
             json.member(
                 "steps",
                 array: { json in
-                    for step in entry.steps {
+                    for step in entry.steps where json.bytes.count < byteLimit {
                         json.object { json in
                             json.member("symbol", step.symbol.uppercased())
                             json.member("from", step.from)
