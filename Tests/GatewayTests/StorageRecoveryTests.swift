@@ -243,7 +243,7 @@ private final class Switch: EndpointSource {
 
 extension StorageRig {
     /// The file that the server appends to: 7.0 and later keep it in a folder of parts.
-    fileprivate func growingLog() throws -> String {
+    func growingLog() throws -> String {
         let folder = server.folder.file("appendonlydir")
         let parts = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         guard let part = parts.first(where: { $0.hasSuffix(".incr.aof") }) else {

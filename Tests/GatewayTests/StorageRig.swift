@@ -9,6 +9,8 @@ import TestRigs
 struct StorageRig {
     let server: RedisServer
 
+    init(server: RedisServer) { self.server = server }
+
     init(_ change: (inout RedisServer.Options) -> Void = { _ in }) throws { server = try RedisServer(change) }
 
     func storage(history: RedisAssignments.HistoryLimits = .init()) throws -> sending RedisAssignments {

@@ -81,7 +81,8 @@ package final class GatewayAPI: Sendable {
                     return refusal.response
                 }
                 return answer { storage throws(Refusal) in
-                    try handler(try WriteRequest(request, storage: storage, settings: settings))
+                    _ = try Self.stored(AssignmentService(storage: storage))
+                    return try handler(try WriteRequest(request, storage: storage, settings: settings))
                 }
             })
     }
@@ -90,8 +91,9 @@ package final class GatewayAPI: Sendable {
         do throws(Refusal) { return try storages.with(body) } catch { return error.response }
     }
 
+    /// Each request begins with it: what only its storage knows of changes that Redis lost is made good before anything else.
     static func stored(_ service: AssignmentService) throws(Refusal) -> StoredState {
-        do throws(StorageError) { return try service.storage.read() } catch { throw Refusal(error) }
+        do throws(StorageError) { return try service.recovered(by: "gateway") } catch { throw Refusal(error) }
     }
 
     private static func unlessKnown(_ tag: StateTag, to request: Request, _ make: () -> Response) -> Response {

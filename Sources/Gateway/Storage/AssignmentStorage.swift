@@ -41,8 +41,8 @@ package protocol AssignmentStorage: AnyObject {
 package struct StoredState: Sendable {
     package let tag: StateTag
     package let state: AssignmentState
-    /// Set while the storage has less than this process knew: the controller then raises epochs and stores a change of the
-    /// action `recovery`, which ends it.
+    /// Set while the storage has less than this one knew: whoever reads it raises epochs and stores a change of the action
+    /// `recovery`, which ends it.
     package let recovery: Recovery?
 
     package init(tag: StateTag, state: AssignmentState, recovery: Recovery? = nil) {

@@ -53,7 +53,7 @@ final class AssignmentWatch: Sendable {
     private func look(_ storage: RedisAssignments) {
         shown.withLock { $0.lastTurn = .now }
         do throws(StorageError) {
-            let stored = try storage.read()
+            let stored = try AssignmentService(storage: storage).recovered(by: "gateway")
             let progress = try storage.progress()
             let hasController = try storage.hasController()
             shown.withLock { shown in
