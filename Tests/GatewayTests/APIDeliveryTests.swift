@@ -8,7 +8,7 @@ import Telemetry
 import TestRigs
 import Testing
 
-/// What a live change says of the workers, and what it leaves behind for those who ask later who did it.
+/// What a live change says of the workers.
 @Suite(.timeLimit(.minutes(2))) struct APIDeliveryTests {
     /// Looks at each state as a controller does, and posts what it could not bring about.
     private final class StandIn {
@@ -154,24 +154,5 @@ import Testing
         let answer = client.receiveAnswer()
         #expect(answer.hasPrefix("HTTP/1.1 200 "))
         #expect(answer.contains(#""attended":false"#))
-    }
-
-    @Test func eachWriteIsLoggedWithWhoAndWhat() throws {
-        let memory = MemoryLog()
-        Log.redirect(to: memory)
-        let rig = try APIRig(token: "0123456789abcdef")
-        let token = ["Authorization": "Bearer 0123456789abcdef"]
-        let first = try rig.send("POST", "/ws/workers", ["name": "a:1"], token)
-        let second = try rig.send("POST", "/ws/dispatch", ["symbols": ["A", "B"]], token)
-        for (answer, request, counts) in [
-            (first, "POST /ws/workers", "0 symbols, 1 workers"), (second, "POST /ws/dispatch", "2 symbols, 1 workers"),
-        ] {
-            let tag = (answer.tag ?? "?").filter { $0 != "\"" }
-            let line = memory.lines.first { $0.contains("assignment.after=\"\(tag): \(counts)\"") }
-            #expect(line?.contains("api 127.0.0.1") == true)
-            #expect(line?.contains("http.authorization=token") == true)
-            #expect(line?.contains(request) == true)
-        }
-        #expect(!memory.lines.contains { $0.contains("0123456789abcdef") })
     }
 }

@@ -14,14 +14,17 @@ final class APIRig {
 
     init(
         redis: RedisServer? = nil, token: String? = nil, hosts: HostPolicy = .loopback,
-        patience: Duration = .milliseconds(1), workers: Int = 0
+        patience: Duration = .milliseconds(1), workers: Int = 0,
+        history: RedisAssignments.HistoryLimits = .init()
     ) throws {
         let redis = try redis ?? RedisServer()
         self.redis = redis
         let url = try RedisURL(parsing: redis.url)
         var settings = GatewayAPI.Settings(token: token)
         settings.patience = patience
-        let api = GatewayAPI(settings) { RedisAssignments(RedisSettings(url), patience: .seconds(3)) }
+        let api = GatewayAPI(settings) {
+            RedisAssignments(RedisSettings(url), patience: .seconds(3), history: history)
+        }
         let routes =
             api.routes + [
                 Route("GET", "/openapi.json") { _ in Response(body: GatewayAPI.document(version: "1.2.3", port: 8082)) }

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import HTTP
 import Telemetry
 import TestRigs
 import Testing

@@ -6,7 +6,8 @@ import Testing
         arguments: [
             ("127.0.0.1", nil, false, true), ("::1", nil, false, true), ("localhost", nil, false, true),
             ("0.0.0.0", nil, false, false), ("10.0.0.1", nil, true, true), ("0.0.0.0", "0123456789abcdef", false, true),
-            ("127.0.0.1", "short", false, false), ("127.0.0.2", nil, false, true), ("127.example.org", nil, false, false),
+            ("127.0.0.1", "short", false, false), ("127.0.0.2", nil, false, true),
+            ("127.example.org", nil, false, false),
             ("127.0.0.1.example.org", nil, false, false), ("::", nil, false, false), ("LOCALHOST", nil, false, true),
             ("0:0:0:0:0:0:0:1", nil, false, true), ("::127.0.0.1", nil, false, false),
         ] as [(String, String?, Bool, Bool)])
