@@ -129,7 +129,7 @@ import Testing
         let first = try APIRig(workers: 1)
         let rig = try APIRig(redis: first.redis, patience: .seconds(3))
         func reads() throws -> Int {
-            let lines = try rig.redis.command("INFO", "commandstats").split(separator: "\n")
+            let lines = try rig.redis.command("INFO", "commandstats").split(whereSeparator: \.isNewline)
             let line = try #require(lines.first { $0.hasPrefix("cmdstat_get:calls=") })
             return try #require(Int(line.dropFirst(18).prefix { $0 != "," }))
         }
