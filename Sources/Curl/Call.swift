@@ -4,6 +4,8 @@ package struct Call: Sendable {
     package let url: String
     /// Sent by POST as `application/json`; `nil`: a GET.
     package let body: [UInt8]?
+    /// Nothing is sent from here on, also when the process stood still since the call; `nil`: whenever it can be.
+    package var notAfter: ContinuousClock.Instant?
 
     package init(get url: String) {
         self.url = url
@@ -38,7 +40,7 @@ package struct CallLimits: Sendable {
     package var calls: Int
 
     package init(
-        deadline: Duration = .seconds(5), connectDeadline: Duration = .seconds(2), answerBytes: Int = 1 << 20,
+        deadline: Duration = .seconds(5), connectDeadline: Duration = .seconds(2), answerBytes: Int = 1 << 24,
         calls: Int = 4_096
     ) {
         precondition(answerBytes > 0 && calls > 0, "a client that may do nothing is none")

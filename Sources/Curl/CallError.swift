@@ -9,6 +9,8 @@ package enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
     case transport(String, words: String)
     case tooManyCalls(String, limit: Int)
     case stopped(String)
+    /// Its time was over before it was sent.
+    case tooLate(String)
 
     package var description: String {
         switch self {
@@ -19,6 +21,7 @@ package enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooLarge(let address, let limit): "\(address): the answer has more than \(limit) bytes"
         case .transport(let address, let words): "\(address): no answer: \(words)"
         case .tooManyCalls(let address, let limit): "\(address): not called: \(limit) calls are under way already"
+        case .tooLate(let address): "\(address): not called: whoever asked for it may no longer"
         case .stopped(let address): "\(address): not called: the client has stopped"
         }
     }

@@ -72,6 +72,11 @@ package final class HTTPClient: Sendable {
                 return (inbox.calls, inbox.isStopping)
             }
             for (call, then) in calls {
+                if let end = call.notAfter, end <= .now {
+                    inbox.withLock { $0.count -= 1 }
+                    then(.failure(.tooLate(Transfer.address(in: call.url))))
+                    continue
+                }
                 guard let transfer = Transfer(call, limits, then: then), multi.add(transfer) else {
                     inbox.withLock { $0.count -= 1 }
                     then(.failure(.transport(Transfer.address(in: call.url), words: "out of memory")))

@@ -53,7 +53,10 @@ import CCurlShim
         number(CURLOPT_NOSIGNAL, 1)
         // Without it the end of a call waits for its name look-up, and every other call with it.
         number(CURLOPT_QUICK_EXIT, 1)
-        number(CURLOPT_TIMEOUT_MS, Self.milliseconds(limits.deadline))
+        // A worker that moved to another machine is found there: libcurl would believe an old answer for a minute.
+        number(CURLOPT_DNS_CACHE_TIMEOUT, 1)
+        let left = call.notAfter.map { $0 - .now } ?? limits.deadline
+        number(CURLOPT_TIMEOUT_MS, Self.milliseconds(min(limits.deadline, left)))
         number(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(limits.connectDeadline))
         unsafe curl_shim_easy_size_set(handle, CURLOPT_MAXFILESIZE_LARGE, curl_off_t(limits.answerBytes))
         text(CURLOPT_USERAGENT, "klinecast")

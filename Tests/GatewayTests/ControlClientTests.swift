@@ -57,10 +57,20 @@ import Testing
     }
 
     @Test func anAnswerBeyondTheLimitIsCutOff() throws {
-        let (pages, client) = (try Pages(), HTTPClient())
+        let (pages, client) = (try Pages(), HTTPClient(CallLimits(answerBytes: 1 << 20)))
         defer { client.stop() }
         let error = CallError.tooLarge("127.0.0.1:\(pages.server.port)", limit: 1 << 20)
         #expect(try answer(client, Call(get: pages.url("/large"))) == .failure(error))
+    }
+
+    @Test func nothingIsSentAfterTheCallersTime() throws {
+        let (pages, client) = (try Pages(), HTTPClient())
+        defer { client.stop() }
+        var call = Call(get: pages.url("/quick"))
+        call.notAfter = .now
+        #expect(try answer(client, call) == .failure(.tooLate("127.0.0.1:\(pages.server.port)")))
+        call.notAfter = .now + .seconds(60)
+        #expect(try answer(client, call).get().status == 200)
     }
 
     @Test func onlyHttpIsSpoken() throws {
