@@ -161,9 +161,17 @@ struct JSONScanner {
 
     private mutating func skipNumber() throws(Fault) {
         let start = position
-        let signs = Set("+-.eE0123456789".utf8)
-        while position < bytes.count, signs.contains(bytes[position]) { position += 1 }
+        while position < bytes.count, Self.isNumeric(bytes[position]) { position += 1 }
         guard Double(String(decoding: bytes[start..<position], as: UTF8.self)) != nil else { throw fault("a value") }
+    }
+
+    private static func isNumeric(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        default: false
+        }
     }
 
     private mutating func expect(_ sign: Unicode.Scalar, _ what: String) throws(Fault) {
