@@ -24,6 +24,9 @@ package struct AssignmentState: Equatable, Sendable {
     /// All workers in the order of their registration.
     package var registered: [Worker] { workers.values.sorted { ($0.order, $0.name) < ($1.order, $1.name) } }
 
+    /// Who is registered at an address; the first of them.
+    package func worker(at address: String) -> WorkerName? { registered.first { $0.address == address }?.name }
+
     /// Takes a worker in, or changes what is known of it; a known worker keeps its rank. It is active from here on.
     package mutating func register(_ name: WorkerName, address: String, capacity: Int? = nil, weight: Int = 1) {
         let order = workers[name]?.order ?? (workers.values.map(\.order).max().map { $0 + 1 } ?? 0)
@@ -39,8 +42,15 @@ package struct AssignmentState: Equatable, Sendable {
         guard let worker = workers[name] else { return false }
         guard worker.state != state else { return true }
         workers[name]?.state = state
+        workers[name]?.wasDraining = state == .gone && worker.state == .draining
         version += 1
         return true
+    }
+
+    /// A worker that was gone is heard again: what an operator had made of it still holds.
+    package mutating func welcomeBack(_ name: WorkerName) {
+        guard let worker = workers[name], worker.state == .gone else { return }
+        setState(worker.wasDraining ? .draining : .active, of: name)
     }
 
     /// Takes a worker out of the register. Its symbols keep their placements until a plan moves them.

@@ -64,6 +64,7 @@ enum StoredJSON {
             writer.member("capacity", worker.capacity)
             writer.member("weight", worker.weight)
             writer.member("state", worker.state.rawValue)
+            if worker.wasDraining { writer.member("was_draining", true) }
             writer.member("order", worker.order)
         }
         return writer.bytes
@@ -74,6 +75,7 @@ enum StoredJSON {
         var capacity: Int?
         var weight = 1
         var state = Worker.State.active
+        var wasDraining = false
         var order: Int?
         try document(bytes) { scanner, name throws(JSONScanner.Fault) in
             switch name {
@@ -84,6 +86,7 @@ enum StoredJSON {
                 }
             case "weight": weight = try number(&scanner, Worker.weights, "weight")
             case "state": state = try known(&scanner, "active, draining or gone") { Worker.State(rawValue: $0) }
+            case "was_draining": wasDraining = try scanner.boolean()
             case "order": order = try number(&scanner, Worker.orders, "order")
             default: try scanner.skip()
             }
@@ -91,7 +94,9 @@ enum StoredJSON {
         guard let address, let order else {
             throw JSONScanner.Fault(expected: "address and order", offset: bytes.count)
         }
-        return Worker(name: name, address: address, capacity: capacity, weight: weight, state: state, order: order)
+        return Worker(
+            name: name, address: address, capacity: capacity, weight: weight, state: state,
+            wasDraining: wasDraining, order: order)
     }
 
     /// One string as JSON.
