@@ -14,7 +14,7 @@ extension PlanBench {
         let terms = AssignmentService.Terms(isLive: true, author: "PlanBench")
         for number in 1...100 {
             let name = WorkerName("tradingv3-ws-worker-\(number):8088")!
-            _ = try service.register(name, address: "127.0.0.1:8088", capacity: nil, weight: 1, terms)
+            _ = try service.register(name, address: "127.0.0.1:\(8000 + number)", capacity: nil, weight: 1, terms)
         }
         let symbols = symbols(10_000, seed: 1)
         func dispatch(_ strategy: Strategy) throws {

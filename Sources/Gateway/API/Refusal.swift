@@ -46,6 +46,7 @@ struct Refusal: Error {
                 json.member("unplaced", array: { PlanAnswer.write(unplaced: plan.unplaced, &$0) })
             }
             self.init(Response(status: 409, body: json.bytes))
+        case .addressTaken: self.init(409, "address_taken", error.description)
         case .workerHasSymbols: self.init(409, "worker_has_symbols", error.description)
         case .unknownWorker(let name, let known): self = .unknownWorker(name.text, known: known)
         case .notAssigned: self.init(404, "not_assigned", error.description)

@@ -14,6 +14,7 @@ extension AssignmentService {
 
     /// Registers a worker, or changes what is given of one and keeps the rest, its rank too; it is active afterwards. What is kept
     /// is taken from the state that the change is made of, so that somebody else's change in between is kept as well.
+    /// An address has one name: two would take each other's symbols away.
     /// - Parameters:
     ///   - address: a new worker without one needs a name that is one.
     ///   - capacity: `.some(nil)` lifts the limit; `nil` keeps it, and is none for a new worker.
@@ -25,6 +26,9 @@ extension AssignmentService {
             let known = state.workers[name]
             guard let address = address ?? known?.address ?? (Self.isAddress(name.text) ? name.text : nil) else {
                 throw .noAddress(name)
+            }
+            if let other = state.registered.first(where: { $0.address == address && $0.name != name }) {
+                throw .addressTaken(address, by: other.name)
             }
             state.register(
                 name, address: address, capacity: capacity ?? known?.capacity, weight: weight ?? known?.weight ?? 1)

@@ -116,6 +116,8 @@ package enum AssignmentError: Error, CustomStringConvertible {
     case noAddress(WorkerName)
     /// A symbol that is to lose timeframes, and nobody serves it.
     case notAssigned(Symbol)
+    /// Another worker is registered there.
+    case addressTaken(String, by: WorkerName)
     /// Rows of a file that can't be taken, each with its line.
     case badFile([AssignmentFile.Problem])
 
@@ -128,6 +130,8 @@ package enum AssignmentError: Error, CustomStringConvertible {
         case .workerHasSymbols(let name, let count):
             "worker \(name) has \(count) \(count == 1 ? "symbol" : "symbols"): set it to draining and rebalance first, or "
                 + "abandon them, so that they wait for the next rebalance"
+        case .addressTaken(let address, let other):
+            "address \(address) is worker \(other)'s: remove that one first, or name another address"
         case .unknownWorker(let name, let known):
             PlanError.unknownWorker(name, known: known).description
         case .notAssigned(let symbol): "\(symbol.name.uppercased()) is not assigned: nobody serves it"
