@@ -25,6 +25,8 @@ package protocol AssignmentStorage: AnyObject {
 
     /// Takes or renews a lease for `token`, the holder's own random name; false when another holds it.
     func acquire(_ lease: LeaseName, token: String, for duration: Duration) throws(StorageError) -> Bool
+    /// Takes or renews the leases of these workers for `token`, but for those that another holds.
+    func keepLeases(of workers: [WorkerName], token: String, for duration: Duration) throws(StorageError)
     /// Gives a lease back; does nothing when another holds it.
     func release(_ lease: LeaseName, token: String) throws(StorageError)
     /// How long the leases of these workers still last; those that nobody holds are not among them.
@@ -35,6 +37,12 @@ package protocol AssignmentStorage: AnyObject {
     /// Writes nothing unless the controller's lease is held, by whom this storage acquired it for: whoever posts does so again
     /// from time to time.
     func post(_ progress: Progress) throws(StorageError)
+}
+
+extension AssignmentStorage {
+    package func keepLeases(of workers: [WorkerName], token: String, for duration: Duration) throws(StorageError) {
+        for worker in workers { _ = try acquire(.worker(worker), token: token, for: duration) }
+    }
 }
 
 /// What is assigned, and the name of that state.

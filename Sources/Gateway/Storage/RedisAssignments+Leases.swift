@@ -14,6 +14,16 @@ extension RedisAssignments {
         return granted == 1
     }
 
+    package func keepLeases(of workers: [WorkerName], token: String, for duration: Duration) throws(StorageError) {
+        guard !workers.isEmpty else { return }
+        let milliseconds = Int64(duration / .milliseconds(1))
+        precondition(!token.isEmpty && milliseconds >= 1, "a lease has a holder and a time")
+        let reply = try scripts.run(
+            StorageScripts.heartbeats, keys: workers.map { AssignmentKeys.lease(.worker($0)) },
+            [Array(token.utf8), Array(String(milliseconds).utf8)])
+        guard reply.integer != nil else { throw Self.unexpected("heartbeats") }
+    }
+
     package func release(_ lease: LeaseName, token: String) throws(StorageError) {
         if lease == .controller, controllerToken == token { controllerToken = nil }
         _ = try scripts.run(StorageScripts.release, keys: [AssignmentKeys.lease(lease)], [Array(token.utf8)])

@@ -180,6 +180,21 @@ enum StorageScripts {
         return 1
         """#)
 
+    /// Takes or renews leases that no other holds. KEYS: the leases. ARGV: token, milliseconds. Result: how many it took.
+    static let heartbeats = Script(
+        "heartbeats",
+        #"""
+        local count = 0
+        for _, lease in ipairs(KEYS) do
+          local holder = redis.call('GET', lease)
+          if not holder or holder == ARGV[1] then
+            redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
+            count = count + 1
+          end
+        end
+        return count
+        """#)
+
     /// Gives a lease back. KEYS: the lease. ARGV: token. Result: 1 when it was the token's.
     static let release = Script(
         "release",
