@@ -69,6 +69,14 @@ package struct Lease: Sendable {
         renewsAt = now
     }
 
+    /// When the holder stops without a further renewal; `nil` while it holds nothing.
+    package var end: Instant? {
+        switch state {
+        case .held(let end), .atRisk(let end): end
+        case .unheld, .lost: nil
+        }
+    }
+
     package var isHeld: Bool {
         switch state {
         case .held, .atRisk: true

@@ -25,14 +25,18 @@ package struct Reconciler: Sendable {
     }
 
     package enum Event: Sendable {
-        case tick
         /// What is wanted from here on.
         case wanted(AssignmentState)
-        case reported(WorkerReport)
+        /// When the worker was asked for it: what it did after that does not show in it.
+        case reported(WorkerReport, asked: Instant)
         /// A worker did not say what it does.
         case silent(WorkerName)
+        /// Nobody asks this worker any more, or another process has its name now: nothing is known of it.
+        case forgotten(WorkerName)
         case succeeded(Command)
         case failed(Command, error: String)
+        /// A command was not sent.
+        case withdrawn(Command)
     }
 
     package struct Limits: Sendable {
@@ -66,101 +70,176 @@ package struct Reconciler: Sendable {
         }
     }
 
-    private struct Place: Hashable {
-        let worker: WorkerName
-        let symbol: Symbol
-    }
-
     private struct Trial {
-        var verb: Verb
+        var command: Command
         var attempts = 0
         var notBefore: Instant
         var error: String?
     }
 
+    /// An `unsubscribe` that the newest report does not show, sent or answered.
+    private enum Doubt {
+        case underWay
+        case answered(Instant)
+    }
+
+    /// What is known of one worker, from its first report until it is forgotten.
+    private struct View {
+        /// The newest one, also after the worker fell silent.
+        var report: WorkerReport?
+        var isSilent = true
+        var trials: [Symbol: Trial] = [:]
+        var underWay: [Symbol: Command] = [:]
+        var doubts: [Symbol: Doubt] = [:]
+        /// What it should be told by its report, also where it was told already; `nil`: to be worked out.
+        var needs: [Command]?
+
+        /// What it says it does.
+        var answer: WorkerReport? { isSilent ? nil : report }
+    }
+
     private let limits: Limits
     private var wanted: [Symbol: Placement] = [:]
     private var wantedByWorker: [WorkerName: [Symbol]] = [:]
-    /// The newest report of each worker that answers.
-    private var reports: [WorkerName: WorkerReport] = [:]
-    private var trials: [Place: Trial] = [:]
-    private var underWay: [Place: Command] = [:]
+    private var workers: [WorkerName: Worker] = [:]
+    private var views: [WorkerName: View] = [:]
 
     package init(_ limits: Limits = .standard) { self.limits = limits }
 
+    /// Only notes what happened: `commands` says what follows from it.
+    ///
     /// - Parameter jitter: a random number, 0 ..< 1; spreads the waits after failures.
-    /// - Returns: what to send now, each answered later by `succeeded` or `failed`.
-    package mutating func on(_ event: Event, now: Instant, jitter: Double) -> [Command] {
+    package mutating func note(_ event: Event, now: Instant, jitter: Double) {
         switch event {
-        case .tick: break
-        case .wanted(let state):
-            wanted = state.placements
-            wantedByWorker = Dictionary(grouping: wanted.keys) { wanted[$0]?.worker }.reduce(into: [:]) {
-                lists, entry in
-                if let worker = entry.key { lists[worker] = entry.value.sorted(by: Symbol.isOrdered) }
-            }
-        case .reported(let report):
-            let isNews = reports.updateValue(report, forKey: report.worker) != report
-            // What it said before is nothing new to the others.
-            if !isNews { return commands(to: [report.worker], now: now) }
-        case .silent(let worker): reports[worker] = nil
-        case .succeeded(let command):
-            note(command, error: nil, now: now, jitter: jitter)
-            return commands(to: [command.worker], now: now)
-        case .failed(let command, let error):
-            note(command, error: error, now: now, jitter: jitter)
-            return commands(to: [command.worker], now: now)
+        case .wanted(let state): want(state)
+        case .reported(let report, let asked): take(report, asked: asked)
+        case .silent(let worker):
+            guard views[worker]?.isSilent == false else { return }
+            views[worker]?.isSilent = true
+            reconsider(servers(of: Set(wantedByWorker[worker] ?? [])))
+        case .forgotten(let worker):
+            views[worker] = nil
+            reconsider(servers(of: Set(wantedByWorker[worker] ?? [])))
+        case .succeeded(let command): finish(command, error: nil, now: now, jitter: jitter)
+        case .failed(let command, let error): finish(command, error: error, now: now, jitter: jitter)
+        case .withdrawn(let command): withdraw(command, now: now)
         }
-        return commands(to: reports.keys.sorted(), now: now)
     }
 
-    /// Whether every worker that something is wanted of reports just that, and no worker reports anything else.
+    /// What to send now, each answered later by `succeeded`, `failed` or `withdrawn`.
+    package mutating func commands(now: Instant) -> [Command] {
+        workOut()
+        var commands: [Command] = []
+        for worker in views.keys.sorted() {
+            guard let view = views[worker], view.answer != nil, let needs = view.needs, !needs.isEmpty else { continue }
+            var free = limits.commandsAWorker - view.underWay.count
+            for command in needs where free > 0 {
+                guard view.underWay[command.symbol] == nil, Self.isDue(command, view.trials[command.symbol], now)
+                else { continue }
+                // Its report is older than what it let go last.
+                if command.verb == .unsubscribe, owns(command), view.doubts[command.symbol] != nil { continue }
+                views[worker]?.underWay[command.symbol] = command
+                if command.verb == .unsubscribe { views[worker]?.doubts[command.symbol] = .underWay }
+                commands.append(command)
+                free -= 1
+            }
+        }
+        // Whoever was told to let something go is no owner to others until it reports again.
+        reconsider(servers(of: Set(commands.filter { $0.verb == .unsubscribe && owns($0) }.map(\.symbol))))
+        return commands
+    }
+
+    /// Whether every worker that is not gone reports just what is wanted of it, and nothing else is under way.
     package var isSettled: Bool {
-        reports.keys.allSatisfy { needs(of: $0).isEmpty } && wantedByWorker.keys.allSatisfy { reports[$0] != nil }
+        let asked = workers.values.filter { $0.state != .gone }.map(\.name) + wantedByWorker.keys
+        return asked.allSatisfy { views[$0]?.answer != nil }
+            && views.allSatisfy { worker, view in
+                view.underWay.isEmpty && !view.doubts.keys.contains { wanted[$0]?.worker == worker }
+                    && (view.answer != nil ? needs(of: worker).isEmpty : releases(of: worker).isEmpty)
+            }
     }
 
     /// All that is not as wanted, in the order of workers and symbols.
     package var pending: [Pending] {
-        let workers = Set(reports.keys).union(wantedByWorker.keys).sorted()
-        return workers.flatMap { worker -> [Pending] in
-            guard reports[worker] != nil else {
-                return (wantedByWorker[worker] ?? []).map {
-                    pending(.subscribe, Place(worker: worker, symbol: $0), otherwise: "the worker does not answer")
+        Set(views.keys).union(wantedByWorker.keys).sorted().flatMap { worker -> [Pending] in
+            guard let view = views[worker], view.answer != nil else {
+                let lacking = (wantedByWorker[worker] ?? []).map { ($0, Verb.subscribe) }
+                return (lacking + releases(of: worker).map { ($0.symbol, $0.verb) }).map { symbol, verb in
+                    pending(verb, worker, symbol, otherwise: "the worker does not answer")
                 }
             }
-            return needs(of: worker).map {
-                pending($0.verb, Place(worker: worker, symbol: $0.symbol), otherwise: nil)
-            }
+            let needs = needs(of: worker)
+            let known = Set(needs.map(\.symbol))
+            // What is not wanted any more and may be done all the same.
+            let late = view.underWay.values.filter { !known.contains($0.symbol) }
+                .sorted { Symbol.isOrdered($0.symbol, $1.symbol) }
+            return (needs + late).map { pending($0.verb, worker, $0.symbol, otherwise: nil) }
         }
     }
 
     /// The highest epoch that any worker reports for each symbol.
     package var reportedEpochs: [Symbol: Epoch] {
-        reports.values.reduce(into: [:]) { highest, report in highest.merge(report.epochs, uniquingKeysWith: max) }
+        views.values.reduce(into: [:]) { highest, view in
+            highest.merge(view.report?.epochs ?? [:], uniquingKeysWith: max)
+        }
     }
 
-    private func pending(_ verb: Verb, _ place: Place, otherwise: String?) -> Pending {
-        let trial = trials[place].flatMap { $0.verb == verb ? $0 : nil }
+    private func pending(_ verb: Verb, _ worker: WorkerName, _ symbol: Symbol, otherwise: String?) -> Pending {
+        let trial = views[worker]?.trials[symbol].flatMap { $0.command.verb == verb ? $0 : nil }
         return Pending(
-            symbol: place.symbol, worker: place.worker, verb: verb, attempts: trial?.attempts ?? 0,
+            symbol: symbol, worker: worker, verb: verb, attempts: trial?.attempts ?? 0,
             error: trial?.error ?? otherwise)
     }
+}
 
-    private mutating func note(_ command: Command, error: String?, now: Instant, jitter: Double) {
-        let place = Place(worker: command.worker, symbol: command.symbol)
-        guard underWay.removeValue(forKey: place) != nil else { return }
-        var trial = trials[place] ?? Trial(verb: command.verb, notBefore: now)
-        if trial.verb != command.verb { trial = Trial(verb: command.verb, notBefore: now) }
+/// What happened.
+extension Reconciler {
+    private mutating func want(_ state: AssignmentState) {
+        wanted = state.placements
+        workers = state.workers
+        wantedByWorker = Dictionary(grouping: wanted.keys) { wanted[$0]?.worker }.reduce(into: [:]) { lists, entry in
+            if let worker = entry.key { lists[worker] = entry.value.sorted(by: Symbol.isOrdered) }
+        }
+        reconsider(Array(views.keys))
+    }
+
+    private mutating func take(_ report: WorkerReport, asked: Instant) {
+        let worker = report.worker
+        var view = views[worker] ?? View()
+        let before = view.answer
+        let cleared = view.doubts.filter { if case .answered(let at) = $0.value { at <= asked } else { false } }
+        for symbol in cleared.keys { view.doubts[symbol] = nil }
+        view.report = report
+        view.isSilent = false
+        if before != report { view.needs = nil }
+        views[worker] = view
+        // What an owner said before is nothing new to the others.
+        let news = (wantedByWorker[worker] ?? []).filter { symbol in
+            cleared[symbol] != nil || before == nil || before?.subscriptions[symbol] != report.subscriptions[symbol]
+                || before?.epochs[symbol] != report.epochs[symbol]
+        }
+        reconsider(servers(of: Set(news)))
+    }
+
+    private mutating func finish(_ command: Command, error: String?, now: Instant, jitter: Double) {
+        guard views[command.worker]?.underWay[command.symbol] == command else { return }
+        withdraw(command, now: now)
+        let before = views[command.worker]?.trials[command.symbol]
+        let attempts = before?.command.verb == command.verb ? before?.attempts ?? 0 : 0
+        var trial = Trial(command: command, notBefore: now + limits.settling)
         if let error {
-            trial.attempts += 1
+            trial.attempts = attempts + 1
             trial.error = error
             trial.notBefore = now + wait(afterFailures: trial.attempts, jitter: jitter)
-        } else {
-            trial.attempts = 0
-            trial.error = nil
-            trial.notBefore = now + limits.settling
         }
-        trials[place] = trial
+        views[command.worker]?.trials[command.symbol] = trial
+    }
+
+    /// A failure may be an answer that was lost: it too is believed only when it shows.
+    private mutating func withdraw(_ command: Command, now: Instant) {
+        guard views[command.worker]?.underWay[command.symbol] == command else { return }
+        views[command.worker]?.underWay[command.symbol] = nil
+        if command.verb == .unsubscribe { views[command.worker]?.doubts[command.symbol] = .answered(now) }
     }
 
     /// Half of a limit that doubles, and a random part of the other half.
@@ -170,33 +249,43 @@ package struct Reconciler: Sendable {
         return limit / 2 + limit / 2 * min(max(jitter, 0), 1)
     }
 
-    private mutating func commands(to workers: [WorkerName], now: Instant) -> [Command] {
-        var commands: [Command] = []
-        for worker in workers where reports[worker] != nil {
-            let needs = needs(of: worker)
-            forgetTrials(at: worker, except: needs)
-            var free = limits.commandsAWorker - underWay.keys.count { $0.worker == worker }
-            for command in needs where free > 0 {
-                let place = Place(worker: worker, symbol: command.symbol)
-                guard underWay[place] == nil else { continue }
-                if let trial = trials[place], trial.verb == command.verb, now < trial.notBefore { continue }
-                underWay[place] = command
-                commands.append(command)
-                free -= 1
-            }
-        }
-        return commands
+    /// After a failure the verb waits, after an answer only the very same command.
+    private static func isDue(_ command: Command, _ trial: Trial?, _ now: Instant) -> Bool {
+        guard let trial, now < trial.notBefore else { return true }
+        return trial.error == nil ? trial.command != command : trial.command.verb != command.verb
     }
 
-    /// What is as it should be has no failures.
-    private mutating func forgetTrials(at worker: WorkerName, except needs: [Command]) {
-        let open = Set(needs.map(\.symbol))
-        trials = trials.filter { $0.key.worker != worker || open.contains($0.key.symbol) }
+    private func owns(_ command: Command) -> Bool { wanted[command.symbol]?.worker == command.worker }
+
+    /// Who reports any of these.
+    private func servers(of symbols: Set<Symbol>) -> [WorkerName] {
+        guard !symbols.isEmpty else { return [] }
+        return views.filter { $0.value.report?.subscriptions.keys.contains(where: symbols.contains) ?? false }.map(
+            \.key)
+    }
+
+    private mutating func reconsider(_ names: [WorkerName]) {
+        for name in names { views[name]?.needs = nil }
+    }
+}
+
+/// What follows from it.
+extension Reconciler {
+    /// Works out what changed since the last time, so that all that is asked next is quick. `commands` does it too.
+    package mutating func workOut() {
+        for (worker, view) in views where view.needs == nil && view.answer != nil {
+            let needs = needs(of: worker)
+            // What is as it should be has no failures.
+            let open = Set(needs.map(\.symbol))
+            views[worker]?.trials = view.trials.filter { open.contains($0.key) }
+            views[worker]?.needs = needs
+        }
     }
 
     /// What a worker that answers should be told: first what it lacks, then what it may let go.
     private func needs(of worker: WorkerName) -> [Command] {
-        guard let report = reports[worker] else { return [] }
+        guard let report = views[worker]?.answer else { return [] }
+        if let known = views[worker]?.needs { return known }
         let lacking = (wantedByWorker[worker] ?? []).compactMap { symbol -> Command? in
             guard let placement = wanted[symbol] else { return nil }
             var told = placement.timeframes.filter { report.subscriptions[symbol]?.contains($0) != true }
@@ -206,10 +295,16 @@ package struct Reconciler: Sendable {
                 ? nil
                 : Command(verb: .subscribe, worker: worker, symbol: symbol, timeframes: told, epoch: placement.epoch)
         }
-        let surplus = report.subscriptions.keys.sorted(by: Symbol.isOrdered).compactMap { symbol in
+        return lacking + releases(of: worker)
+    }
+
+    /// What a worker may let go by its newest report. Of one that is gone nobody knows what it does.
+    private func releases(of worker: WorkerName) -> [Command] {
+        guard let view = views[worker], let report = view.report else { return [] }
+        guard !view.isSilent || workers[worker].map({ $0.state != .gone }) ?? true else { return [] }
+        return report.subscriptions.keys.sorted(by: Symbol.isOrdered).compactMap { symbol in
             release(of: symbol, by: worker, report.subscriptions[symbol] ?? [])
         }
-        return lacking + surplus
     }
 
     /// What a worker serves beyond what is wanted of it, once its owner serves it.
@@ -219,13 +314,21 @@ package struct Reconciler: Sendable {
                 verb: .unsubscribe, worker: worker, symbol: symbol, timeframes: Placement.canonical(Array(served)),
                 epoch: .none)
         }
-        guard let owner = reports[placement.worker], !owner.isBehind(placement.epoch, for: symbol),
-            let ready = owner.subscriptions[symbol], placement.timeframes.allSatisfy(ready.contains)
+        // A report from before it was told to let the symbol go tells nothing of what it serves now.
+        guard let view = views[placement.worker], let owner = view.answer,
+            placement.worker == worker || view.doubts[symbol] == nil, !owner.isBehind(placement.epoch, for: symbol),
+            let ready = owner.subscriptions[symbol],
+            placement.timeframes.allSatisfy(ready.contains), !isOneProcess(worker, placement.worker)
         else { return nil }
         let surplus = placement.worker == worker ? served.subtracting(placement.timeframes) : served
         guard !surplus.isEmpty else { return nil }
         return Command(
             verb: .unsubscribe, worker: worker, symbol: symbol, timeframes: Placement.canonical(Array(surplus)),
             epoch: placement.epoch)
+    }
+
+    /// Two names for one address: what one lets go the other serves no more.
+    private func isOneProcess(_ worker: WorkerName, _ owner: WorkerName) -> Bool {
+        worker != owner && workers[owner].map { $0.address == workers[worker]?.address } ?? false
     }
 }

@@ -17,7 +17,7 @@ enum Bench {
 
     static func workers(_ count: Int, capacity: Int? = nil) -> AssignmentState {
         var state = AssignmentState()
-        for number in 1...count { state.register(name(number), address: "127.0.0.1:8088", capacity: capacity) }
+        for number in 1...count { state.register(name(number), address: "127.0.0.1:\(8000 + number)", capacity: capacity) }
         return state
     }
 

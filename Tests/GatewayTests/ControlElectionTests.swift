@@ -68,6 +68,30 @@ import Testing
         #expect(first.lines.last?.text == "rests")
     }
 
+    /// What the frozen one was about to say is not said when another acts, and nobody loses a symbol by its sleep.
+    @Test func aFrozenOneRestsWhenItGoesOn() throws {
+        let rig = try ControlRig()
+        let workers = try rig.workers(2, plain: true)
+        let first = try controllers(rig, redisPorts: [nil])[0]
+        _ = try acting([first])
+        try rig.dispatch(["btcusdt"], to: "ws-1")
+        try eventually("the worker is told", within: ControlRig.patience) {
+            !workers["ws-1"]!.lines(beginning: "POST /subscribe 200").isEmpty
+        }
+        first.freeze()
+        let other = try controllers(rig, redisPorts: [nil])[0]
+        try eventually("the other acts", within: ControlRig.patience) { other.lines.last?.text == "acts" }
+        try rig.dispatch(["btcusdt"], to: "ws-2")
+        try eventually("what is stored is done", within: ControlRig.patience) {
+            !workers["ws-1"]!.lines(beginning: "POST /unsubscribe 200").isEmpty
+        }
+        first.thaw()
+        try eventually("it rests", within: ControlRig.patience) { first.lines.last?.text == "rests" }
+        #expect(other.lines.last?.text == "acts")
+        #expect(workers["ws-2"]!.lines(beginning: "POST /unsubscribe").isEmpty)
+        #expect(try rig.storage().history(limit: 100).allSatisfy { $0.action != .gone })
+    }
+
     @Test func aLeaseThatIsGivenBackIsTakenAtOnce() throws {
         let rig = try ControlRig()
         let first = try rig.control("gateway-1")

@@ -81,6 +81,20 @@ import Testing
         #expect(try rig.stored().symbolsByWorker["ws-2"] == nil, "what moved stays until somebody asks")
     }
 
+    @Test func aFrozenPlainWorkerIsToldToLetGoWhenItGoesOn() throws {
+        let rig = try ControlRig()
+        let (controller, workers, before) = try settled(rig, plain: true)
+        let worker = workers["ws-2"]!
+        worker.freeze()
+        try expectReplaced("ws-2", rig, before, since: .now)
+        worker.thaw()
+        try eventually("it lets go", within: ControlRig.patience) {
+            worker.lines(beginning: "POST /unsubscribe 200").count == 3
+        }
+        try rig.waitUntilSettled(controller)
+        #expect(try rig.stored().state(of: "ws-2") == .active)
+    }
+
     @Test(arguments: [true, false]) func aWorkerWithoutRedisStopsBeforeItsSymbolsMove(canBeAsked: Bool) throws {
         let rig = try ControlRig()
         let redis = try TCPProxy(to: rig.server.port)

@@ -11,10 +11,19 @@ struct Contact {
         case lasts(Duration, by: Instant)
     }
 
+    /// This acquaintance and no other: answers that come under another number are an earlier one's.
+    let number: Int
+    let address: String
+    /// Nobody is registered under this address any more; it is asked until it serves nothing, or is silent.
+    let isLeaving: Bool
     /// When to ask for its state.
     var asksAt: Instant
     /// The question is under way.
     var isAsked = false
+    /// When the newest question was asked.
+    var askedAt: Instant
+    /// A question that was asked since it was last heard has failed.
+    var hasFailed = false
     /// The newest state it told; `nil` while it does not answer.
     var status: WorkerStatus?
     /// Whether it renews its own lease; `nil` before its first answer.
@@ -26,7 +35,13 @@ struct Contact {
     var owesLease = false
     private var seen = Seen.never
 
-    init(asksAt: Instant) { self.asksAt = asksAt }
+    init(_ number: Int, at address: String, isLeaving: Bool = false, now: Instant) {
+        self.number = number
+        self.address = address
+        self.isLeaving = isLeaving
+        asksAt = now
+        askedAt = now
+    }
 
     /// Whether the worker renewed its lease since the last look. The first look tells only what there is: a lease that is
     /// there may be a dead worker's.

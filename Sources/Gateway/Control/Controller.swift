@@ -12,8 +12,9 @@ import Telemetry
 package final class Controller: Sendable {
     enum Mail: Sendable {
         case storageChanged
-        case status(tenure: Int, WorkerName, Result<Answer, CallError>)
-        case command(tenure: Int, Reconciler.Command, Result<Answer, CallError>)
+        /// By the numbers of the tenure and the contact that asked.
+        case status(tenure: Int, contact: Int, WorkerName, Result<Answer, CallError>)
+        case command(tenure: Int, contact: Int, Reconciler.Command, Result<Answer, CallError>)
     }
 
     private let settings: ControllerSettings
@@ -56,8 +57,12 @@ package final class Controller: Sendable {
     }
 
     private func deliver(_ message: Mail) {
-        mail.withLock { $0.append(message) }
-        wake.signal()
+        let isFirst = mail.withLock { mail in
+            mail.append(message)
+            return mail.count == 1
+        }
+        // Whoever takes one takes all.
+        if isFirst { wake.signal() }
     }
 
     private func run() {
@@ -67,8 +72,9 @@ package final class Controller: Sendable {
         var lease = Lease(settings.lease, now: .now)
         var counts = ControllerStatus.Counts()
         var tenure: Tenure?
+        var action = renew(&lease, token, storage)
         while !isStopping.withLock({ $0 }) {
-            if renew(&lease, token, storage) == .start {
+            if action == .start {
                 counts.tenures += 1
                 Log.info("Controller's lease won", ["gateway": settings.name])
                 tenure = Tenure(settings, storage, counts, now: .now, call: call)
@@ -77,15 +83,22 @@ package final class Controller: Sendable {
                 defer { mail = [] }
                 return mail
             }
+            action = .none
             // A renewal that is due goes before everything else.
-            tenure?.turn(messages) { lease.on(.tick, now: .now) == .none && lease.isHeld && .now < lease.renewsAt }
+            tenure?.turn(messages) {
+                guard action == .none, !isStopping.withLock({ $0 }) else { return nil }
+                action = renew(&lease, token, storage)
+                return action == .none ? lease.end : nil
+            }
             counts = tenure?.counts ?? counts
-            if !lease.isHeld, tenure != nil {
+            if action != .none || !lease.isHeld, tenure != nil {
                 Log.warning("Controller's lease lost, another gateway may act", ["gateway": settings.name])
                 tenure = nil
             }
             show(tenure, counts)
+            guard action == .none else { continue }
             wait(until: min(lease.renewsAt, tenure?.nextTurn ?? lease.renewsAt))
+            action = renew(&lease, token, storage)
         }
         if lease.isHeld { try? storage.release(.controller, token: token) }
         show(nil, counts)

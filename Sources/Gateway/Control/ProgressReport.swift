@@ -26,8 +26,9 @@ struct ProgressReport {
         at tag: StateTag, _ pending: [Reconciler.Pending], isSettled: Bool, isComplete: Bool, now: Instant
     ) {
         if self.tag != tag {
+            // Changes that keep coming must not put the first word off for ever.
+            if tagDeadline == nil || last?.tag == self.tag { tagDeadline = now + Self.patience }
             self.tag = tag
-            tagDeadline = now + Self.patience
         }
         self.pending = pending
         self.isSettled = isSettled

@@ -7,86 +7,109 @@ extension Tenure {
     /// Times that a change is made anew.
     private static let attempts = 8
 
-    /// `edit` gives false when there is nothing to store. Whether something was stored.
-    @discardableResult
+    /// What came of a change.
+    private enum Stored {
+        case done
+        /// The newest state needs no change, or none can be made of it.
+        case needless
+        /// Somebody else was faster each time, or the lease is over: the next turn begins anew.
+        case gaveUp
+    }
+
+    /// `edit` gives false when there is nothing to store.
     private func store(
-        _ action: HistoryEntry.Action, _ edit: (StoredState, inout AssignmentState) throws(PlanError) -> Bool
-    ) throws(StorageError) -> Bool {
-        guard var base = stored else { return false }
+        _ action: HistoryEntry.Action, _ mayAct: () -> Bool,
+        _ edit: (StoredState, inout AssignmentState) throws(PlanError) -> Bool
+    ) throws(StorageError) -> Stored {
+        guard var base = stored else { return .gaveUp }
         for _ in 0..<Self.attempts {
             var next = base.state
             do throws(PlanError) {
-                guard try edit(base, &next) else { return false }
+                guard try edit(base, &next) else { return .needless }
             } catch {
                 self.error = error.description
                 Log.warning("Symbols can't be given another worker", ["reason": error.description], per: "plan")
-                return false
+                return .needless
             }
+            guard mayAct() else { return .gaveUp }
             do throws(StorageError) {
                 let change = Change(from: base, to: next, action, by: "controller \(settings.name)")
                 if case .stored(let new) = try storage.commit(change) { adopt(new) }
-                return true
+                return .done
             } catch {
                 guard case .conflict = error else { throw error }
                 counts.conflicts += 1
             }
+            guard mayAct() else { return .gaveUp }
             base = try storage.read()
             adopt(base)
         }
-        // Somebody writes all the time; the next turn goes on.
-        return false
+        return .gaveUp
     }
 
-    /// Workers of the settings that nobody registered.
-    func registerWorkers() throws(StorageError) {
+    /// Workers of the settings that nobody registered. Whether all that can be are.
+    func registerWorkers(_ mayAct: () -> Bool) throws(StorageError) -> Bool {
         let names = settings.workers.compactMap { WorkerName($0) }
         adopt(try storage.read())
-        try store(.register) { base, next in
-            let new = names.filter { base.state.workers[$0] == nil }
-            for name in new { next.register(name, address: name.text) }
-            return !new.isEmpty
+        let result = try store(.register, mayAct) { base, next in
+            for name in names where next.workers[name] == nil {
+                if let other = next.worker(at: name.text) {
+                    Log.warning(
+                        "Worker of the settings is registered under another name",
+                        ["worker": other.text, "address": name.text], per: name.text)
+                } else {
+                    next.register(name, address: name.text)
+                }
+            }
+            return next != base.state
         }
+        return result != .gaveUp
     }
 
     /// Raises the epochs of symbols that a worker serves under a higher one than is stored: the storage lost a write.
-    func recoverEpochs() throws(StorageError) {
+    func recoverEpochs(_ mayAct: () -> Bool) throws(StorageError) {
         guard mayLackEpochs || stored?.recovery != nil else { return }
-        mayLackEpochs = false
         let reported = reconciler.reportedEpochs
         var raised: [Symbol] = []
-        let isStored = try store(.recovery) { base, next in
+        let result = try store(.recovery, mayAct) { base, next in
             let known = reported.merging(base.recovery?.epochs ?? [:], uniquingKeysWith: max)
             raised = next.raiseEpochs(above: known)
             return next != base.state || base.recovery != nil
         }
-        guard isStored else { return }
+        guard result != .gaveUp else { return }
+        mayLackEpochs = false
+        guard result == .done else { return }
         counts.recoveries += 1
         Log.error(
             "Storage had lost changes, epochs were raised above what workers report",
             ["symbols": "\(raised.count)", "symbol.first": raised.first?.name ?? ""])
     }
 
-    /// Who was not heard for a lease is gone; who is heard again is active.
-    func storeWorkerStates() throws(StorageError) {
+    /// Who was not heard for a lease is gone; who is heard again is what it was before.
+    func storeWorkerStates(_ mayAct: () -> Bool) throws(StorageError) {
         let left = workers { $0.state != .gone && gone.contains($0.name) }
         if !left.isEmpty {
-            try store(.gone) { base, next in
-                for name in left where base.state.workers[name].map({ $0.state != .gone }) ?? false {
+            let result = try store(.gone, mayAct) { base, next in
+                // A state that was read meanwhile may have another worker under the name.
+                for name in left where gone.contains(name) && base.state.workers[name]?.state != .gone {
                     next.setState(.gone, of: name)
                 }
                 return next != base.state
             }
-            counts.workersGone += left.count
-            Log.error(
-                "Worker is gone, its symbols get another one",
-                ["workers": left.map(\.text).joined(separator: ", ")])
+            if result == .done {
+                counts.workersGone += left.count
+                Log.error(
+                    "Worker is gone, its symbols get another one",
+                    ["workers": left.map(\.text).joined(separator: ", ")])
+            }
         }
         let back = workers { $0.state == .gone && !gone.contains($0.name) && contacts[$0.name]?.lastHeard != nil }
-        guard !back.isEmpty else { return }
-        try store(.returned) { base, next in
-            for name in back where base.state.workers[name]?.state == .gone { next.setState(.active, of: name) }
+        guard !back.isEmpty, mayAct() else { return }
+        let result = try store(.returned, mayAct) { base, next in
+            for name in back where !gone.contains(name) { next.welcomeBack(name) }
             return next != base.state
         }
+        guard result == .done else { return }
         counts.workersReturned += back.count
         Log.info("Worker is heard again", ["workers": back.map(\.text).joined(separator: ", ")])
     }
@@ -96,22 +119,25 @@ extension Tenure {
     }
 
     /// Symbols of workers that are gone get others; nothing else moves.
-    func replaceSymbolsOfGone() throws(StorageError) {
+    func replaceSymbolsOfGone(_ mayAct: () -> Bool) throws(StorageError) {
         guard let stored, replacedTag != stored.tag else { return }
-        replacedTag = stored.tag
         let lost = Set(workers { $0.state == .gone })
-        guard stored.state.placements.values.contains(where: { lost.contains($0.worker) }) else { return }
+        guard stored.state.placements.values.contains(where: { lost.contains($0.worker) }) else {
+            replacedTag = stored.tag
+            return
+        }
         let reported = reconciler.reportedEpochs
         var plan: Plan?
-        let isStored = try store(.rebalance) { base, next throws(PlanError) in
+        let result = try store(.rebalance, mayAct) { base, next throws(PlanError) in
             let made = try base.state.plan(Rebalance(levels: false))
             plan = made
             try next.apply(made, at: 0, reported: reported)
             return made.isChange
         }
+        guard result != .gaveUp else { return }
         replacedTag = self.stored?.tag
         guard let plan else { return }
-        if isStored {
+        if result == .done {
             counts.symbolsReplaced += plan.moves.count
             Log.info("Symbols of workers that are gone have others", ["symbols": "\(plan.moves.count)"])
         }
@@ -123,22 +149,27 @@ extension Tenure {
     }
 
     /// A lease's time after the last change of the workers, so that one that restarts is back before anything moves.
-    func levelLoads() throws(StorageError) {
+    func levelLoads(_ mayAct: () -> Bool) throws(StorageError) {
         guard let at = levelsAt, .now >= at, let stored else { return }
-        levelsAt = nil
-        guard settings.autoRebalance != .off else { return }
+        guard settings.autoRebalance != .off else {
+            levelsAt = nil
+            return
+        }
         let reported = reconciler.reportedEpochs
         var plan: Plan?
         if settings.autoRebalance == .live {
-            try store(.rebalance) { base, next throws(PlanError) in
+            let result = try store(.rebalance, mayAct) { base, next throws(PlanError) in
                 let made = try base.state.plan(Rebalance())
                 plan = made
                 try next.apply(made, at: 0, reported: reported)
                 return made.isChange
             }
+            guard result != .gaveUp else { return }
         } else {
             plan = try? stored.state.plan(Rebalance())
         }
+        // A state that was adopted meanwhile may have set another time.
+        if levelsAt == at { levelsAt = nil }
         guard let plan, plan.isChange else { return }
         let moves = plan.moves.prefix(10).map { "\($0.symbol) \($0.from?.text ?? "nobody") → \($0.to)" }
         Log.info(
@@ -153,6 +184,7 @@ extension Tenure {
     func postProgress() throws(StorageError) {
         guard let stored else { return }
         if isChanged {
+            reconciler.workOut()
             let isComplete = contacts.values.allSatisfy { $0.status != nil || $0.error != nil }
             progress.look(
                 at: stored.tag, reconciler.pending, isSettled: reconciler.isSettled, isComplete: isComplete, now: .now)

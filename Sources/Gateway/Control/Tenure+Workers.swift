@@ -8,9 +8,13 @@ extension Tenure {
     func take(_ message: Controller.Mail, now: Instant) {
         switch message {
         case .storageChanged: readsAt = now
-        case .status(number, let worker, let result): takeStatus(of: worker, result, now: now)
-        case .command(number, let command, let result): takeAnswer(to: command, result, now: now)
-        // An earlier tenure's.
+        case .status(number, let contact, let worker, let result):
+            guard contacts[worker]?.number == contact else { return }
+            takeStatus(of: worker, result, now: now)
+        case .command(number, let contact, let command, let result):
+            guard contacts[command.worker]?.number == contact else { return }
+            takeAnswer(to: command, result, now: now)
+        // An earlier tenure's, or of a worker that was removed or moved meanwhile.
         case .status, .command: break
         }
     }
@@ -25,46 +29,76 @@ extension Tenure {
             contact.status = status
             contact.error = nil
             contact.keepsLease = status.namesEpochs
-            contact.owesLease = !status.namesEpochs
             contacts[worker] = contact
-            if !status.namesEpochs { hear(worker, now: now) }
+            if !status.namesEpochs || contact.isLeaving {
+                hear(worker, now: now)
+            } else if suspects.remove(worker) != nil {
+                // It keeps a lease, and did not renew it.
+                gone.insert(worker)
+            }
             let isNews = old != status
             isChanged = isChanged || isNews
             mayLackEpochs = mayLackEpochs || isNews
-            due += reconciler.on(.reported(status.report), now: now, jitter: .random(in: 0..<1))
-            if status.unknownChannels > 0, old?.unknownChannels != status.unknownChannels {
-                Log.warning(
-                    "Worker has channels that are no candles",
-                    [
-                        "worker": worker.text, "channels": "\(status.unknownChannels)",
-                        "channel.first": status.unknownExample ?? "",
-                    ], per: worker.text)
-            }
+            note(.reported(status.report, asked: contact.askedAt))
+            if isNews { warn(of: status, from: worker, old) }
         case .failure(let failure):
             counts.statusFailures += 1
             contact.status = nil
             contact.error = failure.words
+            contact.hasFailed = contact.hasFailed || !failure.isAnswer
             contacts[worker] = contact
+            if failure.isAnswer, contact.keepsLease == false { hear(worker, now: now) }
+            if contact.hasFailed, suspects.remove(worker) != nil { gone.insert(worker) }
             isChanged = isChanged || old != nil || oldError == nil
-            due += reconciler.on(.silent(worker), now: now, jitter: .random(in: 0..<1))
+            note(.silent(worker))
             if old != nil {
                 Log.warning("Worker is silent", ["worker": worker.text, "reason": failure.words], per: worker.text)
             }
         }
     }
 
-    private struct Failure: Error { let words: String }
+    func note(_ event: Reconciler.Event) { reconciler.note(event, now: .now, jitter: .random(in: 0..<1)) }
+
+    private func warn(of status: WorkerStatus, from worker: WorkerName, _ old: WorkerStatus?) {
+        if status.unknownChannels > 0, old?.unknownChannels != status.unknownChannels {
+            Log.warning(
+                "Worker has channels that are no candles",
+                [
+                    "worker": worker.text, "channels": "\(status.unknownChannels)",
+                    "channel.first": status.unknownExample ?? "",
+                ], per: worker.text)
+        }
+        if status.unknownEpochs > 0, old?.unknownEpochs != status.unknownEpochs {
+            Log.warning(
+                "Worker names epochs that can't be ours",
+                [
+                    "worker": worker.text, "epochs": "\(status.unknownEpochs)",
+                    "epoch.first": status.unknownEpoch ?? "",
+                ], per: worker.text)
+        }
+    }
+
+    private struct Failure: Error {
+        let words: String
+        /// The process is there, whatever it said.
+        var isAnswer = false
+    }
 
     private static func status(of worker: WorkerName, _ result: Result<Answer, CallError>) -> Result<
         WorkerStatus, Failure
     > {
         switch result {
-        case .failure(let error): return .failure(Failure(words: error.description))
+        case .failure(let error):
+            var failure = Failure(words: error.description)
+            if case .tooLarge = error { failure.isAnswer = true }
+            return .failure(failure)
         case .success(let answer):
             do throws(WorkerAPIError) {
                 return .success(try WorkerAPI.readStatus(answer, of: worker))
             } catch {
-                return .failure(Failure(words: error.description))
+                // One that says that it was stopped serves nothing.
+                return .failure(
+                    Failure(words: error.description, isAnswer: answer.status == 200 && error != .notRunning))
             }
         }
     }
@@ -85,44 +119,50 @@ extension Tenure {
                     "worker": command.worker.text, "command": command.verb.rawValue, "symbol": command.symbol.name,
                     "reason": failure,
                 ], per: command.worker.text)
-            due += reconciler.on(.failed(command, error: failure), now: now, jitter: .random(in: 0..<1))
+            note(.failed(command, error: failure))
         } else {
             counts.commandsTaken += 1
             // What it did shows only in its state: the other side of a move waits for that.
             contacts[command.worker]?.asksAt = now
-            due += reconciler.on(.succeeded(command), now: now, jitter: .random(in: 0..<1))
+            note(.succeeded(command))
         }
     }
 
-    func sendCommands(_ mayAct: () -> Bool) {
-        while !due.isEmpty, mayAct() {
-            let command = due.removeFirst()
-            guard let worker = stored?.state.workers[command.worker], let contact = contacts[command.worker] else {
-                due += reconciler.on(
-                    .failed(command, error: "the worker is not registered"), now: .now, jitter: .random(in: 0..<1))
+    func send(_ commands: [Reconciler.Command], _ mayAct: () -> Bool) {
+        for command in commands {
+            guard mayAct() else {
+                note(.withdrawn(command))
+                continue
+            }
+            guard let contact = contacts[command.worker] else {
+                note(.failed(command, error: "the worker is not registered"))
                 continue
             }
             do throws(WorkerAPIError) {
-                let request = try WorkerAPI.call(
-                    for: command, at: worker.address, namesEpochs: contact.status?.namesEpochs ?? false)
-                call(request) { [number] result in .command(tenure: number, command, result) }
+                var request = try WorkerAPI.call(
+                    for: command, at: contact.address, namesEpochs: contact.status?.namesEpochs ?? false)
+                // A process that stood still between here and there must not command what another controller forbade.
+                request.notAfter = actsUntil
+                call(request) { [number] result in .command(tenure: number, contact: contact.number, command, result) }
             } catch {
-                due += reconciler.on(
-                    .failed(command, error: error.description), now: .now, jitter: .random(in: 0..<1))
+                note(.failed(command, error: error.description))
             }
         }
     }
 
     func askWorkers(_ mayAct: () -> Bool) {
         for (name, contact) in contacts where !contact.isAsked && contact.asksAt <= .now {
-            guard mayAct(), let worker = stored?.state.workers[name] else { return }
+            guard mayAct() else { return }
             contacts[name]?.asksAt = .now + settings.lease.interval
             do throws(WorkerAPIError) {
-                let request = try WorkerAPI.status(at: worker.address)
+                let request = try WorkerAPI.status(at: contact.address)
                 contacts[name]?.isAsked = true
-                call(request) { [number] result in .status(tenure: number, name, result) }
+                contacts[name]?.askedAt = .now
+                call(request) { [number] result in .status(tenure: number, contact: contact.number, name, result) }
             } catch {
                 contacts[name]?.error = error.description
+                contacts[name]?.hasFailed = true
+                if suspects.remove(name) != nil { gone.insert(name) }
             }
         }
     }
@@ -132,7 +172,7 @@ extension Tenure {
 extension Tenure {
     /// Renewals of those that keep their own lease, or of whom that is not known yet.
     func lookAtLeases() throws(StorageError) {
-        let workers = contacts.keys.filter { contacts[$0]?.keepsLease != false }.sorted()
+        let workers = contacts.filter { $0.value.keepsLease != false && !$0.value.isLeaving }.keys.sorted()
         guard !workers.isEmpty else { return }
         let asked = ContinuousClock.now
         let remaining = try storage.leases(of: workers)
@@ -144,27 +184,37 @@ extension Tenure {
     }
 
     /// Says in the storage who answered, for those that do not say so themselves.
-    func writeLeases(_ mayAct: () -> Bool) throws(StorageError) {
-        for worker in contacts.keys.filter({ contacts[$0]?.owesLease == true }).sorted() {
-            guard mayAct() else { return }
-            // False while a lease of its own is left from a time when it kept one: the next answer tries again.
-            _ = try storage.acquire(
-                .worker(worker), token: Self.heartbeatToken, for: settings.lease.duration)
-            contacts[worker]?.owesLease = false
-        }
+    func writeLeases() throws(StorageError) {
+        let workers = contacts.filter { $0.value.owesLease }.keys.sorted()
+        guard !workers.isEmpty else { return }
+        // Not while a lease of its own is left from a time when a worker kept one: its next answer tries again.
+        try storage.keepLeases(of: workers, token: Self.heartbeatToken, for: settings.lease.duration)
+        for worker in workers { contacts[worker]?.owesLease = false }
     }
 
     func hear(_ worker: WorkerName, now: Instant) {
         contacts[worker]?.lastHeard = now
+        contacts[worker]?.hasFailed = false
+        guard let contact = contacts[worker], !contact.isLeaving else { return }
+        contacts[worker]?.owesLease = contact.keepsLease == false
         gone.remove(worker)
+        suspects.remove(worker)
         judge(watch.on(.heard(worker), now: now))
     }
 
+    /// Who keeps no lease is asked by this thread, whose own slowness must not count as theirs: a question has to fail.
     func judge(_ changes: [LeaseWatch.Change]) {
         for change in changes {
             switch change {
-            case .gone(let worker): gone.insert(worker)
-            case .returned(let worker): gone.remove(worker)
+            case .gone(let worker):
+                if let contact = contacts[worker], contact.keepsLease != true, !contact.hasFailed {
+                    suspects.insert(worker)
+                } else {
+                    gone.insert(worker)
+                }
+            case .returned(let worker):
+                gone.remove(worker)
+                suspects.remove(worker)
             }
         }
     }
@@ -174,29 +224,73 @@ extension Tenure {
         guard stored?.tag != new.tag || stored?.recovery != new.recovery else { return }
         let old = stored?.state
         let now = ContinuousClock.now
+        forgetWhoIsNotRegistered(in: new.state, now: now)
         for (name, worker) in new.state.workers {
-            if contacts[name] == nil { contacts[name] = Contact(asksAt: now) }
+            let isKnown = contacts[name] != nil
+            if !isKnown { contacts[name] = contact(at: worker.address, now: now) }
             let before = old?.workers[name]
             // Whoever is registered has a lease's time to be heard, also when that happened anew.
-            let isNew = before == nil || before?.address != worker.address || before?.state == .gone
-            if isNew, worker.state != .gone {
+            if !isKnown || before?.state == .gone, worker.state != .gone {
                 gone.remove(name)
+                suspects.remove(name)
                 judge(watch.on(.heard(name), now: now))
             }
             if old == nil, worker.state == .gone { gone.insert(name) }
         }
-        for name in contacts.keys where new.state.workers[name] == nil {
-            contacts[name] = nil
-            gone.remove(name)
-            judge(watch.on(.removed(name), now: now))
-            due += reconciler.on(.silent(name), now: now, jitter: .random(in: 0..<1))
-        }
-        if let old, Self.takers(old) != Self.takers(new.state) { levelsAt = now + settings.lease.duration }
+        // Nobody knows what the controller before had still to level.
+        if old.map(Self.takers) != Self.takers(new.state) { levelsAt = now + settings.lease.duration }
+        // A storage that lost what it had lost the register too.
+        if let stored, stored.tag.incarnation != new.tag.incarnation { hasRegistered = false }
         stored = new
         isChanged = true
         mayLackEpochs = true
-        due += reconciler.on(.wanted(new.state), now: now, jitter: .random(in: 0..<1))
+        note(.wanted(new.state))
     }
+
+    private func contact(at address: String, isLeaving: Bool = false, now: Instant) -> Contact {
+        contactCount += 1
+        return Contact(contactCount, at: address, isLeaving: isLeaving, now: now)
+    }
+
+    /// Drops whom the register has no longer, or at another address. The process may run on and serve: it is asked under
+    /// its address until it has let go what others serve by then.
+    private func forgetWhoIsNotRegistered(in state: AssignmentState, now: Instant) {
+        let addresses = Set(state.workers.values.map(\.address))
+        for (name, contact) in contacts {
+            guard contact.isLeaving || state.workers[name]?.address != contact.address else { continue }
+            let mayServe = !addresses.contains(contact.address) && !gone.contains(name)
+            guard let place = WorkerName(contact.address), state.workers[place] == nil, mayServe else {
+                drop(name, now: now)
+                continue
+            }
+            if contact.isLeaving { continue }
+            drop(name, now: now)
+            guard contacts.values.count(where: \.isLeaving) < Self.leavingLimit else { continue }
+            contacts[place] = self.contact(at: contact.address, isLeaving: true, now: now)
+            contacts[place]?.lastHeard = now
+        }
+    }
+
+    /// A process without a name has left when it serves nothing, or has been silent for a lease.
+    func forgetWhoLeft(now: Instant) {
+        for (name, contact) in contacts where contact.isLeaving {
+            let isEmpty = contact.status?.report.subscriptions.isEmpty ?? false
+            let isSilent = contact.lastHeard.map { now - $0 > settings.lease.duration } ?? true
+            if isEmpty || (isSilent && contact.hasFailed) { drop(name, now: now) }
+        }
+    }
+
+    private func drop(_ name: WorkerName, now: Instant) {
+        contacts[name] = nil
+        gone.remove(name)
+        suspects.remove(name)
+        judge(watch.on(.removed(name), now: now))
+        isChanged = true
+        note(.forgotten(name))
+    }
+
+    /// Processes without a name that are still asked.
+    private static let leavingLimit = 1_000
 
     /// Those that take symbols.
     private static func takers(_ state: AssignmentState) -> Set<WorkerName> {

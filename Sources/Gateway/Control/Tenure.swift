@@ -34,12 +34,17 @@ final class Tenure {
     var mayLackEpochs = false
     /// Something changed that can change what is pending.
     var isChanged = true
-    /// Commands to be sent.
-    var due: [Reconciler.Command] = []
+    /// Those whose time is over by the watch, without a question that failed since they were heard.
+    var suspects: Set<WorkerName> = []
+    /// The end of the controller's lease, as far as it is known.
+    var actsUntil: Instant
+    /// How many contacts there were.
+    var contactCount = 0
     let call: Caller
     private let since: Instant
     var readsAt: Instant
-    private var hasRegistered = false
+    /// The workers of the settings are registered, in this incarnation of the storage.
+    var hasRegistered = false
 
     init(
         _ settings: ControllerSettings, _ storage: any AssignmentStorage, _ counts: ControllerStatus.Counts,
@@ -53,6 +58,7 @@ final class Tenure {
         number = counts.tenures
         since = now
         readsAt = now
+        actsUntil = now
         watch = LeaseWatch(settings.lease.duration, stallLimit: settings.lease.interval * 2, workers: [], now: now)
         reconciler = Reconciler(settings.reconciler)
     }
@@ -63,10 +69,15 @@ final class Tenure {
         return min(readsAt, asks, watch.nextDeadline ?? readsAt)
     }
 
-    /// One look at everything. `mayAct` is asked before each step: false ends the turn.
-    func turn(_ mail: [Controller.Mail], mayAct: () -> Bool) {
+    /// One look at everything. `leaseEnd` is asked before each step: `nil` ends the turn.
+    func turn(_ mail: [Controller.Mail], leaseEnd: () -> Instant?) {
+        func mayAct() -> Bool {
+            guard let end = leaseEnd() else { return false }
+            actsUntil = end
+            return true
+        }
         for message in mail {
-            // Also what comes too late to act upon has to be known.
+            guard mayAct() else { return }
             take(message, now: .now)
         }
         guard mayAct() else { return }
@@ -76,8 +87,8 @@ final class Tenure {
             note(error)
         }
         guard stored != nil, mayAct() else { return }
-        due += reconciler.on(.tick, now: .now, jitter: .random(in: 0..<1))
-        sendCommands(mayAct)
+        forgetWhoLeft(now: .now)
+        send(reconciler.commands(now: .now), mayAct)
         askWorkers(mayAct)
     }
 
@@ -86,23 +97,25 @@ final class Tenure {
         if .now >= readsAt {
             readsAt = .now + settings.storageInterval
             if !hasRegistered {
-                try registerWorkers()
-                hasRegistered = true
+                hasRegistered = try registerWorkers(mayAct)
+                guard mayAct() else { return }
             }
             adopt(try storage.read())
             error = nil
             guard mayAct() else { return }
             try lookAtLeases()
         }
-        try writeLeases(mayAct)
+        guard mayAct() else { return }
+        try writeLeases()
         judge(watch.on(.tick, now: .now))
         guard mayAct() else { return }
-        try recoverEpochs()
+        try recoverEpochs(mayAct)
         guard mayAct() else { return }
-        try storeWorkerStates()
+        try storeWorkerStates(mayAct)
         guard mayAct() else { return }
-        try replaceSymbolsOfGone()
-        try levelLoads()
+        try replaceSymbolsOfGone(mayAct)
+        guard mayAct() else { return }
+        try levelLoads(mayAct)
         guard mayAct() else { return }
         try postProgress()
     }

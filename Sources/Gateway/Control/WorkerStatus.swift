@@ -10,11 +10,14 @@ package struct WorkerStatus: Equatable, Sendable {
     /// Channels that are no candles of ours, and the first of them.
     package let unknownChannels: Int
     package let unknownExample: String?
+    /// Epochs that can't be ours, and the first of them: they are left out of the report.
+    package let unknownEpochs: Int
+    package let unknownEpoch: String?
 }
 
 extension WorkerStatus {
-    /// Longer lists are no worker's: 2,000 symbols with all timeframes.
-    private static let channelLimit = 32_000
+    /// Longer lists are no worker's.
+    private static let channelLimit = PlanError.symbolLimit * Timeframe.allCases.count
     private static let channelPrefix = "futures/klineBin"
 
     /// Reads the document; members that are not listed in the contract may be anything.
@@ -50,8 +53,10 @@ extension WorkerStatus {
                 unknown.append(channel)
             }
         }
-        report = WorkerReport(
-            worker: worker, subscriptions: subscriptions, epochs: try Self.epochs(epochs ?? []))
+        let (known, others) = Self.sorted(epochs ?? [])
+        report = WorkerReport(worker: worker, subscriptions: subscriptions, epochs: known)
+        unknownEpochs = others.count
+        unknownEpoch = others.first
         namesEpochs = epochs != nil
         unknownChannels = unknown.count
         unknownExample = unknown.first.map { String($0.prefix(100)) }
@@ -69,15 +74,18 @@ extension WorkerStatus {
         return numbers
     }
 
-    private static func epochs(_ named: [(symbol: String, number: Int64)]) throws(WorkerAPIError) -> [Symbol: Epoch] {
+    /// Ours, and in words those that are not.
+    private static func sorted(_ named: [(symbol: String, number: Int64)]) -> ([Symbol: Epoch], others: [String]) {
         var epochs: [Symbol: Epoch] = [:]
+        var others: [String] = []
         for (name, number) in named {
-            guard let symbol = Symbol(name), let epoch = Epoch(reported: number) else {
-                throw .badStatus("epochs: \(name.prefix(40)) \(number) is none of ours")
+            if let symbol = Symbol(name), let epoch = Epoch(reported: number) {
+                epochs[symbol] = epoch
+            } else {
+                others.append("\(name.prefix(40)) \(number)")
             }
-            epochs[symbol] = epoch
         }
-        return epochs
+        return (epochs, others)
     }
 
     /// `futures/klineBin1H:BTCUSDT`: hours, days and weeks in upper case, as the exchange spells them.

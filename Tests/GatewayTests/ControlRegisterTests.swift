@@ -1,0 +1,126 @@
+import Assignment
+import Curl
+import Gateway
+import Telemetry
+import TestRigs
+import Testing
+
+/// Workers that join, leave and move house, and what becomes of the processes behind their names.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ControlRegisterTests {
+    private func told(_ double: WorkerDoubleRig, _ prefix: String) throws {
+        try eventually("\(prefix) comes", within: ControlRig.patience) { !double.lines(beginning: prefix).isEmpty }
+    }
+
+    @Test func anAddressHasOneName() throws {
+        let rig = try ControlRig()
+        try rig.register("ws-1", at: 4_001)
+        try rig.register("ws-1", at: 4_001)
+        #expect(throws: AssignmentError.self) { try rig.register("ws-2", at: 4_001) }
+        try rig.control { $0.workers = ["127.0.0.1:4001", "127.0.0.1:4002"] }
+        let storage = try rig.storage()
+        try eventually("the other one is registered", within: ControlRig.patience) {
+            try storage.read().state(of: "127.0.0.1:4002") != nil
+        }
+        #expect(try storage.read().state(of: "127.0.0.1:4001") == nil)
+    }
+
+    /// Its symbols move, and it is removed before its successor has them.
+    @Test(arguments: [false, true]) func aRemovedWorkerIsToldToLetGo(plain: Bool) throws {
+        let rig = try ControlRig()
+        let old = plain ? try WorkerDoubleRig(["--name", "ws-1"]) : try rig.worker("ws-1")
+        let late = try rig.worker("ws-2", ["--late", "1000"])
+        try rig.register("ws-1", at: old.port)
+        try rig.register("ws-2", at: late.port)
+        let controller = try rig.control()
+        try rig.dispatch(["btcusdt"], to: "ws-1")
+        try rig.waitUntilSettled(controller)
+        try rig.dispatch(["btcusdt"], to: "ws-2")
+        _ = try rig.service().removeWorker(worker("ws-1"), abandons: false, .live())
+        controller.storageChanged()
+        try told(old, "POST /unsubscribe 200")
+        let taken = try #require(late.lines(beginning: "POST /subscribe 200").first)
+        #expect(old.lines(beginning: "POST /unsubscribe 200")[0].moment >= taken.moment + 1_000_000_000)
+        try rig.waitUntilSettled(controller)
+    }
+
+    @Test func aNameAtAnotherAddressIsAnotherProcess() throws {
+        let rig = try ControlRig()
+        let (first, second) = (try WorkerDoubleRig(["--name", "a"]), try WorkerDoubleRig(["--name", "b"]))
+        try rig.register("ws-1", at: first.port)
+        let controller = try rig.control()
+        try rig.dispatch(["btcusdt"])
+        try rig.waitUntilSettled(controller)
+        try rig.register("ws-1", at: second.port)
+        controller.storageChanged()
+        try told(second, "POST /subscribe 200")
+        try told(first, "POST /unsubscribe 200")
+        let moments = (
+            second.lines(beginning: "POST /subscribe 200")[0].moment,
+            first.lines(beginning: "POST /unsubscribe 200")[0].moment
+        )
+        #expect(moments.0 < moments.1)
+        try rig.waitUntilSettled(controller)
+    }
+
+    @Test func workersOfTheSettingsAreRegisteredAgainWhenRedisLostAll() throws {
+        let rig = try ControlRig()
+        let double = try WorkerDoubleRig(["--name", "any"])
+        let address = "127.0.0.1:\(double.port)"
+        let controller = try rig.control { $0.workers = [address] }
+        let storage = try rig.storage()
+        func isRegistered() throws {
+            try eventually("it is registered", within: ControlRig.patience) {
+                (try? storage.read().state(of: address)) == .active
+            }
+        }
+        try isRegistered()
+        rig.server.kill()
+        try rig.server.forgetData()
+        try rig.server.start()
+        try isRegistered()
+        try rig.dispatch(["btcusdt"])
+        try told(double, "POST /subscribe 200")
+        try rig.waitUntilSettled(controller)
+    }
+
+    @Test func aDrainingWorkerThatDiesReturnsDraining() throws {
+        let rig = try ControlRig()
+        let double = try rig.worker("ws-1")
+        try rig.register("ws-1", at: double.port)
+        try rig.control()
+        _ = try rig.service().setState(.draining, of: worker("ws-1"), .live())
+        let storage = try rig.storage()
+        double.freeze()
+        try eventually("it is gone", within: ControlRig.patience) { try storage.read().state(of: "ws-1") == .gone }
+        double.thaw()
+        try eventually("it is back", within: ControlRig.patience) { try storage.read().state(of: "ws-1") != .gone }
+        #expect(try storage.read().state(of: "ws-1") == .draining)
+    }
+
+    /// It forgets within its lease what it served, and serves what nobody wants.
+    @Test func whatDriftsIsRepaired() throws {
+        let rig = try ControlRig()
+        let double = try WorkerDoubleRig(["--name", "ws-1"])
+        try rig.register("ws-1", at: double.port)
+        let controller = try rig.control()
+        try rig.dispatch(["btcusdt"])
+        try rig.waitUntilSettled(controller)
+        let client = HTTPClient()
+        defer { client.stop() }
+        func tell(_ verb: String, _ symbol: String) throws {
+            let body = Array(#"{"symbol":"\#(symbol)","tfs":["1m","1h"]}"#.utf8)
+            let done = Locked(false)
+            client.call(Call(post: body, to: "http://127.0.0.1:\(double.port)/\(verb)")) { _ in
+                done.withLock { $0 = true }
+            }
+            try eventually("it was told") { done.withLock { $0 } }
+        }
+        try tell("subscribe", "DRIFTUSDT")
+        try tell("unsubscribe", "BTCUSDT")
+        try eventually("both are repaired", within: ControlRig.patience) {
+            double.lines(beginning: "POST /subscribe 200").count { $0.text.contains("BTCUSDT") } == 2
+                && double.lines(beginning: "POST /unsubscribe 200").contains { $0.text.contains("DRIFTUSDT") }
+        }
+        try rig.waitUntilSettled(controller)
+    }
+}
