@@ -17,7 +17,9 @@ enum Bench {
 
     static func workers(_ count: Int, capacity: Int? = nil) -> AssignmentState {
         var state = AssignmentState()
-        for number in 1...count { state.register(name(number), address: "127.0.0.1:\(8000 + number)", capacity: capacity) }
+        for number in 1...count {
+            state.register(name(number), address: "127.0.0.1:\(8000 + number)", capacity: capacity)
+        }
         return state
     }
 

@@ -31,7 +31,8 @@ enum AssignmentAccess {
 
     static func failure(_ error: AssignmentError) -> CommandFailure {
         switch error {
-        case .storage(.conflict), .plan(.outdated), .workerHasSymbols, .addressTaken, .noCapacity: .conflict(error.description)
+        case .storage(.conflict), .plan(.outdated), .workerHasSymbols, .addressTaken, .noCapacity:
+            .conflict(error.description)
         case .storage(.unavailable(let words)), .storage(.refused(let words)):
             isRefusal(words) ? .notAuthorised(words) : .failed(words)
         case .storage: .failed(error.description)
