@@ -160,11 +160,11 @@ import Telemetry
 
     // MARK: Filling
 
-    /// Batches in memory: one that is filled, one that waits and one that is written, and more only while dead letters,
-    /// which many topics' brokers acknowledge one by one, hold the oldest back.
+    /// Batches in memory: one that is filled, one that waits and one that is written, and more as long as the newest one's dead
+    /// letters, which wait for others of their topic, are on their way.
     var hasPlaceForAnother: Bool {
         let count = 1 + sealed.count + (writing == nil ? 0 : 1)
-        return count < (sealed.first?.unwritten.isEmpty == false ? 8 : 3)
+        return count < (sealed.last?.unwritten.isEmpty == false ? 16 : 3)
     }
 
     var canTake: Bool {
