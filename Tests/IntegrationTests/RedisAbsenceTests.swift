@@ -61,6 +61,8 @@ struct RedisAbsenceTests {
         print(
             "resident while Redis was gone for \(Self.absence): \(resident[0] >> 20) MB, then \(early >> 20) MB, at the "
                 + "end \(late >> 20) MB, peak \(peak >> 20) MB; \(sent.count - Self.backlog) messages came meanwhile")
+        // The address sanitizer keeps freed memory for a while: then all of the test but its bounds counts.
+        guard unsafe dlsym(nil, "__asan_init") == nil else { return }
         #expect(late - early < 4 << 20, "memory grows while Redis is gone")
         #expect(peak < 128 << 20, "more is held than the limits say")
     }
