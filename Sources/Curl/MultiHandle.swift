@@ -9,12 +9,12 @@ import CCurlShim
     private static let idleConnections = 256
     /// Without reason to wake: libcurl's own timers and `wake` end a wait earlier.
     private static let longestWait: Int32 = 10_000
-    private static let library: Void = { _ = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) }()
+    private static let isPrepared: Void = { _ = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) }()
 
     private let handle: UnsafeMutableRawPointer
 
     init() {
-        Self.library
+        Self.isPrepared
         guard let handle = unsafe curl_multi_init() else { preconditionFailure("no memory for libcurl at start") }
         unsafe self.handle = handle
         unsafe curl_shim_multi_number_set(handle, CURLMOPT_MAXCONNECTS, Self.idleConnections)
