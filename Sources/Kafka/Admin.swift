@@ -1,18 +1,40 @@
 internal import CKafkaShim
 
-/// Creates and deletes topics. Every call blocks up to its time limit; one call at a time.
+/// Lists, creates and deletes topics. Every call blocks up to its time limit; one call at a time.
 @safe package final class Admin: @unchecked Sendable {
     // librdkafka's admin calls are safe from any thread, and nothing else is stored here.
     private let client: OpaquePointer
     private let context: ClientContext
+    /// Whose client this is, where it is not our own.
+    private let producer: Producer?
 
     package init(settings: KafkaSettings) throws(KafkaError) {
         context = ClientContext(saslMechanism: settings.saslMechanism ?? settings.properties["sasl.mechanism"])
         let configuration = try ClientConfiguration(settings, role: [], context: context)
         unsafe client = try configuration.makeClient(RD_KAFKA_PRODUCER)
+        producer = nil
     }
 
-    deinit { unsafe rd_kafka_destroy(client) }
+    /// Over the producer's connections: no client of its own to connect, and what is learned about topics both know.
+    package init(sharing producer: Producer) {
+        context = producer.context
+        unsafe client = producer.client
+        self.producer = producer
+    }
+
+    deinit { if producer == nil { unsafe rd_kafka_destroy(client) } }
+
+    /// The names of all topics that the brokers show to us.
+    package func topicNames(timeout: Duration) throws(KafkaError) -> Set<String> {
+        var answer: UnsafePointer<rd_kafka_metadata>?
+        let code = unsafe rd_kafka_metadata(client, 1, nil, &answer, max(1, timeout.cMilliseconds))
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe answer else {
+            throw .failed(attempt: "list topics", context.lastFailure ?? KafkaFailure(code))
+        }
+        defer { unsafe rd_kafka_metadata_destroy(metadata) }
+        return unsafe Set(
+            (0..<Int(metadata.pointee.topic_cnt)).map { unsafe String(cString: metadata.pointee.topics[$0].topic) })
+    }
 
     /// Creates topics of one partition in one request; those that are there stay as they are.
     package func createTopics(_ names: [String], configuration: [String: String], timeout: Duration) throws(KafkaError)

@@ -13,7 +13,7 @@ import Glibc
     /// Readable when delivery reports wait in an empty queue: call `poll`.
     package let readiness: Int32
     let client: OpaquePointer
-    private let context: ClientContext
+    let context: ClientContext
     private let queue: OpaquePointer
 
     /// - Parameters:

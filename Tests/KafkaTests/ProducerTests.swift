@@ -63,4 +63,23 @@ struct ProducerTests {
         try admin.deleteTopic(topic)
         #expect(throws: KafkaError.self) { try admin.deleteTopic(unique("never")) }
     }
+    @Test func anAdminOverAProducersClientListsAndCreatesTopicsAndLeavesTheClientAlive() throws {
+        let kafka = try KafkaCluster.shared()
+        let producer = try Producer(settings: kafka.settings)
+        let (old, new) = (unique("old"), unique("new"))
+        try Admin(settings: kafka.settings).createTopic(old, partitions: 1)
+        var admin: Admin? = Admin(sharing: producer)
+        try eventually("the topic is listed") { try admin!.topicNames(timeout: .seconds(10)).contains(old) }
+        #expect(try !admin!.topicNames(timeout: .seconds(10)).contains(new))
+        try admin!.createTopics([old, new], configuration: [:], timeout: .seconds(10))
+        try eventually("the topic is listed") { try admin!.topicNames(timeout: .seconds(10)).contains(new) }
+        admin = nil
+        try producer.produce(topic: new, key: nil, value: [1])
+        var deliveries: [Delivery] = []
+        try eventually("the record is stored") {
+            deliveries += producer.poll(timeout: .milliseconds(50))
+            return !deliveries.isEmpty
+        }
+        #expect(deliveries.map(\.failure) == [nil])
+    }
 }

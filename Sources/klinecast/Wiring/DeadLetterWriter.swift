@@ -120,7 +120,11 @@ final class DeadLetterWriter: DeadLetterSink {
         init(_ settings: KafkaSettings, linger: Duration) throws(KafkaError) {
             // A failure is told to the lane after these five seconds, and the letter tried again.
             producer = try Producer(settings: settings, linger: linger, deliveryTimeout: .seconds(5))
-            admin = try Admin(settings: settings)
+            admin = Admin(sharing: producer)
+            // Most that have letters had some before: creating their topics again would hold up the first ones.
+            if let names = try? admin.topicNames(timeout: .seconds(5)) {
+                knownTopics = names.filter { $0.hasSuffix(DeadLetter.topicSuffix) }
+            }
         }
 
         /// Hands letters to the client; those it could not take come back.
