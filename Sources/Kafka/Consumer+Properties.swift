@@ -17,7 +17,7 @@ extension Consumer {
             ("enable.partition.eof", "true"),
             ("max.poll.interval.ms", "300000"),
             // Both count the whole queue, all partitions together: they bound the memory of a backlog.
-            ("queued.min.messages", "20000"), ("queued.max.messages.kbytes", "16384"),
+            ("queued.min.messages", "\(Nudge.queueLimit)"), ("queued.max.messages.kbytes", "16384"),
             // An idle fetch comes back after this much; new data is answered at once whatever it is.
             ("fetch.wait.max.ms", "500"),
             ("statistics.interval.ms", "0"),

@@ -75,7 +75,7 @@ import Telemetry
         guard let queue = unsafe queue else { preconditionFailure("a consumer with a group has a queue") }
         unsafe self.queue = queue
         readiness = system_shim_eventfd_create()
-        nudge = unsafe KafkaLibrary.version < KafkaLibrary.fetchBackoffVersion ? Nudge(client) : nil
+        nudge = unsafe KafkaLibrary.version < KafkaLibrary.fetchBackoffVersion ? Nudge(client, queue: queue) : nil
         var one: UInt64 = 1
         unsafe rd_kafka_queue_io_event_enable(queue, readiness, &one, MemoryLayout<UInt64>.size)
         unsafe context.setOwner(Unmanaged.passUnretained(self).toOpaque())
