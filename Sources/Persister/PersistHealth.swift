@@ -62,7 +62,7 @@ package struct PersistHealth: Equatable, Sendable {
         var reasons: [String] = []
         if let failure = snapshot.deadLetterFailure {
             reasons.append(
-                "persister: \(snapshot.unwrittenDeadLetters) dead letters can't be written, their batch waits: \(failure)"
+                "persister: \(snapshot.heldPartitions) partitions wait for dead letters that can't be written: \(failure)"
             )
         }
         if snapshot.fencedPartitions > 0 {

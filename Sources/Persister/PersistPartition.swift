@@ -11,6 +11,8 @@ final class PersistPartition {
         case moving
         /// Others have claimed it; the group will say so, or we claim it again.
         case fenced
+        /// Has come to `heldAt`.
+        case held
         /// The group wants it back.
         case revoking
     }
@@ -36,8 +38,12 @@ final class PersistPartition {
     var anchor: Anchor?
     /// What the database refused by its own rules, by generation and offset: dead letters when they come again.
     var refusals: [Int64: [Int64: String]] = [:]
+    /// The record that last told of a topic created anew.
+    var anewSign: StoredPosition?
     /// A topic created anew, as the claim found it: stands until something of it is committed.
     var decided: ReadingStart?
+    /// The first record whose dead letter could not be written: nothing from there on is taken until it is.
+    var heldAt: Int64?
     /// Where to read on when it is not where the database stands.
     var moveTo: Int64?
     /// Its place in the steps of the batch being filled, where `stepSerial` is that batch's.

@@ -164,7 +164,8 @@ extension PersistPipeline {
     mutating func relieve(_ now: ContinuousClock.Instant) {
         switch intake.relief(isFull: !canTake && drainDeadline == nil, now) {
         case nil: break
-        case .resume: source.resume(partitions.compactMap { $0 }.filter { $0.state != .fenced }.map(\.slot))
+        case .resume:
+            source.resume(partitions.compactMap { $0 }.filter { $0.state != .fenced && $0.state != .held }.map(\.slot))
         case .pause:
             source.pause(partitions.compactMap { $0?.slot })
             Log.warning("Partitions paused until there is room again", ["lane": "persist"])

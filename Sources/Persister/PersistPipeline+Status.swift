@@ -28,6 +28,8 @@ extension PersistPipeline {
             let wall = Timestamp.now()
             snapshot.partitions = partitions.compactMap { $0.map { describe($0, wall) } }
         }
+        snapshot.heldPartitions = partitions.count { $0?.heldAt != nil }
+        if snapshot.heldPartitions == 0 { snapshot.deadLetterFailure = nil }
         snapshot.fencedPartitions = partitions.count { $0?.state == .fenced }
         status.publish(snapshot)
     }
@@ -42,6 +44,7 @@ extension PersistPipeline {
         let age = partition.committedTimestamp >= 0 ? max(0, wall - partition.committedTimestamp) : nil
         return PersistedPartition(
             source: partition.source, generation: partition.generation, fence: partition.fence, position: position,
-            end: end, lag: lag, lagMilliseconds: lag == 0 ? 0 : age, isFenced: partition.state == .fenced)
+            end: end, lag: lag, lagMilliseconds: lag == 0 ? 0 : age, isFenced: partition.state == .fenced,
+            heldAt: partition.heldAt)
     }
 }

@@ -35,6 +35,12 @@ extension PersistPipeline {
         unwritten.removeAll(keepingCapacity: true)
     }
 
+    /// Whether a batch in memory moves the partition on.
+    func isInBatch(_ source: SourcePartition) -> Bool {
+        let batches = [filling] + sealed.map(\.batch) + (writing.map { [$0] } ?? [])
+        return batches.contains { $0.steps.contains { $0.source == source } }
+    }
+
     func held(_ source: SourcePartition) -> PersistPartition? {
         slots[source].flatMap { partitions[Int($0)] }
     }
@@ -127,8 +133,9 @@ extension PersistPipeline {
         free += sealed.map(\.batch)
         sealed.removeAll()
         beginBatch()
-        snapshot.deadLetterFailure = nil
-        for case let partition? in partitions where partition.state == .reading { move(partition) }
+        for case let partition? in partitions where partition.state == .reading || partition.state == .held {
+            move(partition)
+        }
         snapshot.counters.restarts += 1
     }
 

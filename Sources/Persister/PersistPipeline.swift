@@ -174,10 +174,14 @@ import Telemetry
     /// Dead letters that may wait for Kafka at once.
     static var letterLimit: Int { 4_096 }
 
-    /// Takes what there is into the batch, a few records at a time, until it is full; answers and events are looked at
-    /// before the next one.
+    /// Records of one turn: answers, events and the batch's time are looked at before the next one. Updates of the same
+    /// candle never fill a batch.
+    static var turnLimit: Int { 16_384 }
+
+    /// Takes what there is into the batch, a few records at a time, until it is full or the turn is over.
     private mutating func fill(_ now: ContinuousClock.Instant) {
-        while canTake, intake.fill(from: source) {
+        let end = snapshot.counters.received + Self.turnLimit
+        while canTake, snapshot.counters.received < end, intake.fill(from: source) {
             while intake.next < intake.count, canTake {
                 guard unsafe accept(intake[intake.next], at: intake.next) else { break }
                 intake.next += 1
@@ -196,6 +200,11 @@ import Telemetry
         }
         guard unsafe record.kind == .record else {
             unsafe partition.end = record.offset
+            return true
+        }
+        if let heldAt = partition.heldAt, unsafe record.offset >= heldAt {
+            partition.state = .held
+            source.pause([partition.slot])
             return true
         }
         guard unsafe isSameLog(record, partition) else { return true }
@@ -275,10 +284,10 @@ import Telemetry
                 partition.previous = offset
                 return false
             case .anewFromHere:
-                beginAnew(partition)
+                unsafe beginAnew(partition, toldBy: record)
                 return unsafe isSameLog(record, partition)
             case .anewFromStart:
-                beginAnew(partition)
+                unsafe beginAnew(partition, toldBy: record)
                 partition.moveTo = 0
                 move(partition)
                 return false
@@ -291,7 +300,7 @@ import Telemetry
             partition.start = offset
             partition.previous = offset - 1
         }
-        if offset <= partition.previous { beginAnew(partition) }
+        if offset <= partition.previous { unsafe beginAnew(partition, toldBy: record) }
         if offset > partition.previous + 1, let low = source.watermarks(partition.slot)?.low,
             low > partition.previous + 1
         {
@@ -301,8 +310,13 @@ import Telemetry
     }
 
     /// Offsets begin again: the topic was deleted and created anew. What it has lost already is a hole in it.
-    private mutating func beginAnew(_ partition: PersistPartition) {
+    private mutating func beginAnew(_ partition: PersistPartition, toldBy record: Record) {
         partition.generation += 1
+        let sign = unsafe StoredPosition(
+            nextOffset: record.offset + 1, lastTimestamp: record.timestamp, lastCRC32: Checksum.crc32(record.value))
+        // Created anew twice before anything of it was committed: what was refused were other records.
+        if sign != partition.anewSign { partition.refusals[partition.generation] = nil }
+        partition.anewSign = sign
         partition.start = 0
         partition.previous = -1
         snapshot.counters.topicsCreatedAnew += 1
@@ -363,23 +377,48 @@ import Telemetry
 
     private mutating func takeResults() {
         for result in control.takeResults() {
-            let place = sealed.firstIndex { $0.serial == result.ticket.epoch }
-            // Of a batch that was given up: its records come again, and their letters too.
-            guard place != nil || result.ticket.epoch == serial else { continue }
             switch result.outcome {
-            case .written:
-                let letter = result.ticket.place
-                let isKnown = place.map { sealed[$0].unwritten.remove(letter) } ?? unwritten.remove(letter)
-                if isKnown != nil { snapshot.counters.deadLettersWritten += 1 }
-                if unwrittenCount == 0 { snapshot.deadLetterFailure = nil }
-            case .delayed(let sentence):
-                if snapshot.deadLetterFailure == nil {
-                    status.note("dead_letter", sentence)
-                    Log.error("Dead letter can't be written, its batch waits", ["reason": sentence])
-                }
-                snapshot.deadLetterFailure = sentence
+            case .written: wrote(result.ticket)
+            case .delayed(let sentence): hold(result.ticket, sentence)
             }
         }
+    }
+
+    private mutating func wrote(_ ticket: DeadLetterTicket) {
+        // Of a batch that was given up: its records come again, and their letters too.
+        if let place = sealed.firstIndex(where: { $0.serial == ticket.epoch }) {
+            if sealed[place].unwritten.remove(ticket.place) != nil { snapshot.counters.deadLettersWritten += 1 }
+        } else if ticket.epoch == serial, unwritten.remove(ticket.place) != nil {
+            snapshot.counters.deadLettersWritten += 1
+        }
+        guard let partition = partition(ticket.slot), partition.heldAt == ticket.offset else { return }
+        partition.heldAt = nil
+        guard partition.state == .held else { return }
+        // Reading goes on behind what the database holds.
+        if isInBatch(partition.source) { mustRestart = true } else { move(partition) }
+    }
+
+    /// A letter that can't be written holds up its own partition and no other: its batch is given up, and what comes before
+    /// its record is read again and written.
+    private mutating func hold(_ ticket: DeadLetterTicket, _ sentence: String) {
+        guard let partition = partition(ticket.slot) else { return }
+        let isWaitedFor = ticket.epoch == serial || sealed.contains { $0.serial == ticket.epoch }
+        if isWaitedFor {
+            partition.heldAt = min(partition.heldAt ?? ticket.offset, ticket.offset)
+            mustRestart = true
+        }
+        guard partition.heldAt == ticket.offset else { return }
+        if snapshot.deadLetterFailure == nil {
+            status.note("dead_letter", sentence)
+            Log.error(
+                "Dead letter can't be written, its partition waits",
+                ["kafka.topic": partition.source.topic, "kafka.offset": String(ticket.offset), "reason": sentence])
+        }
+        snapshot.deadLetterFailure = sentence
+    }
+
+    private func partition(_ slot: Int32) -> PersistPartition? {
+        Int(slot) < partitions.count ? partitions[Int(slot)] : nil
     }
 
     var isAllWritten: Bool { writing == nil && sealed.isEmpty && filling.isEmpty }

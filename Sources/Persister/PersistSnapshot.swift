@@ -13,8 +13,10 @@ package struct PersistSnapshot: SourceReport, Sendable {
     package var recordsWaiting = 0
     /// Since when records wait without one being committed; `nil` while things move.
     package var stalledSince: ContinuousClock.Instant?
-    /// Dead letters not yet written to Kafka, and why.
+    /// Dead letters not yet written to Kafka.
     package var unwrittenDeadLetters = 0
+    /// Partitions that wait for theirs, which can't be written now, and why.
+    package var heldPartitions = 0
     package var deadLetterFailure: String?
     /// Partitions that others have claimed and the group has not taken from us.
     package var fencedPartitions = 0
@@ -44,6 +46,8 @@ package struct PersistedPartition: PartitionReport, Sendable {
     package let lagMilliseconds: Int64?
     /// Others have claimed it.
     package let isFenced: Bool
+    /// The record whose dead letter it waits for.
+    package let heldAt: Int64?
 }
 
 /// Counts since the start.

@@ -72,6 +72,7 @@ struct PersisterReport: Sendable {
             json.member("generation", partition.generation)
             json.member("fence", partition.fence)
             json.member("is_fenced", partition.isFenced)
+            json.member("held_at", partition.heldAt)
         }
     }
 }

@@ -43,6 +43,7 @@ import Testing
         #expect(sum.refusedByDatabase > 10)
         #expect(sum.messages > 5_000)
         #expect(sum.unknownLimits > 20)
+        #expect(sum.delays > 100)
     }
 }
 
@@ -55,6 +56,7 @@ private struct Tally {
     var refusedByDatabase = 0
     var messages = 0
     var unknownLimits = 0
+    var delays = 0
 
     mutating func add(_ other: Tally) {
         fenced += other.fenced
@@ -65,6 +67,7 @@ private struct Tally {
         refusedByDatabase += other.refusedByDatabase
         messages += other.messages
         unknownLimits += other.unknownLimits
+        delays += other.delays
     }
 }
 
@@ -131,6 +134,8 @@ private struct World: ~Copyable {
             if chance(25) { moveSomething() }
             if chance(25) { changeLog() }
             if chance(25) { cluster.leaderless.formSymmetricDifference([partitions.randomElement(using: &random)!]) }
+            if chance(40) { first.shelf.refused.formSymmetricDifference([partitions.randomElement(using: &random)!]) }
+            if chance(40) { second.shelf.refused.formSymmetricDifference([partitions.randomElement(using: &random)!]) }
             first.source.isFailing = chance(15)
             second.source.isFailing = chance(15)
             turn(isLucky: false)
@@ -140,10 +145,15 @@ private struct World: ~Copyable {
     /// Nothing goes wrong any more, and all that waits is told.
     mutating func settle() {
         cluster.leaderless.removeAll()
+        first.shelf.refused.removeAll()
+        second.shelf.refused.removeAll()
         first.source.isFailing = false
         second.source.isFailing = false
         while !untold.isEmpty { tell() }
-        for _ in 0..<600 { turn(isLucky: true) }
+        for _ in 0..<300 { turn(isLucky: true) }
+        // A log created anew that ends just before the place where its predecessor was left is told by its next record.
+        for source in partitions { cluster.append(to: source, isUsable: true) }
+        for _ in 0..<300 { turn(isLucky: true) }
     }
 
     private mutating func turn(isLucky: Bool) {
@@ -274,6 +284,7 @@ private struct World: ~Copyable {
             deadLetters: database.deadLetters.count,
             refusedByDatabase: counters.reduce(0) { $0 + $1.refusedByReason[reason] },
             messages: database.messages.count,
-            unknownLimits: first.source.unknownLimits + second.source.unknownLimits)
+            unknownLimits: first.source.unknownLimits + second.source.unknownLimits,
+            delays: first.shelf.delays + second.shelf.delays)
     }
 }

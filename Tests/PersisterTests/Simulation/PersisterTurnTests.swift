@@ -104,6 +104,57 @@ import Testing
         life.turn(&second, 10)
         #expect(life.database.deadLetters.count == 1)
     }
+
+    // MARK: One partition is no other's fault
+
+    @Test func aLetterThatCanNotBeWrittenHoldsUpItsOwnPartitionOnly() {
+        let (bad, good) = (
+            SourcePartition(topic: "orders", partition: 0), SourcePartition(topic: "orders", partition: 1)
+        )
+        var life = Life([bad, good])
+        life.shelf.refused = [bad]
+        life.append(to: [bad, good])
+        life.append(to: [bad, good], isUsable: false)
+        for _ in 0..<100 { life.append(to: [bad, good]) }
+        var pipeline = life.pipeline([bad, good])
+        life.turn(&pipeline, 40) { $0.shelf.acknowledge(100) }
+        #expect(life.stored(good) == [0] + Array(2..<102))
+        #expect(life.stored(bad) == [0], "what comes before it is stored")
+        #expect(life.database.deadLetters.count == 1)
+        let told = life.status.snapshot
+        #expect(told.heldPartitions == 1)
+        #expect(told.partitions.first { $0.source == bad }?.heldAt == 1)
+        #expect(
+            PersistHealth(told, StoreSnapshot(), now: told.beat).reasons.contains(
+                "persister: 1 partitions wait for dead letters that can't be written: not now"))
+
+        life.append(to: [good])
+        life.turn(&pipeline, 10) { $0.shelf.acknowledge(100) }
+        #expect(life.stored(good).last == 102)
+        life.shelf.refused = []
+        life.turn(&pipeline, 40) { $0.shelf.acknowledge(100) }
+        #expect(life.stored(bad) == [0] + Array(2..<102))
+        #expect(life.database.deadLetters.count == 2)
+        #expect(life.database.rewritten == 0)
+        #expect(life.database.mistakes + life.member.mistakes == [])
+        #expect(life.status.snapshot.heldPartitions == 0)
+        #expect(life.status.snapshot.deadLetterFailure == nil)
+    }
+
+    @Test func anEndlessStreamOfUpdatesOfOneCandleIsWrittenAllTheSame() {
+        let source = SourcePartition(topic: "market.data.btcusdt.1m", partition: 0)
+        var life = Life([source])
+        life.cluster.endless = (source, candle)
+        var pipeline = life.pipeline([source])
+        life.turn(&pipeline, 10)
+        #expect(life.status.snapshot.counters.committed > 0)
+    }
+
+    private var candle: [UInt8] {
+        Array(
+            #"{"symbol":"BTCUSDT","timeframe":"1m","time":1700000040000,"open":1,"high":2,"low":1,"close":2,"volume":1}"#
+                .utf8)
+    }
 }
 
 /// Pipelines one after the other, each with a consumer of its own, over the same queue, letters and status.
@@ -148,8 +199,12 @@ private struct Life: ~Copyable {
     }
 
     /// Turns of a pipeline whose database answers at once; until it has asked for a write, without answering that.
-    mutating func turn(_ pipeline: inout Pipeline, _ count: Int = 100, untilItWrites: Bool = false) {
+    mutating func turn(
+        _ pipeline: inout Pipeline, _ count: Int = 100, untilItWrites: Bool = false,
+        before: (borrowing Life) -> Void = { _ in }
+    ) {
         for _ in 0..<count {
+            before(self)
             pipeline.turn(now: pass())
             if untilItWrites, queue.isAskedToWrite { return }
             queue.work(.works)

@@ -20,6 +20,8 @@ final class SimulatedCluster {
     private(set) var logs: [SourcePartition: Log] = [:]
     /// Partitions that nobody answers for: neither their records nor their logs' limits are to be had.
     var leaderless: Set<SourcePartition> = []
+    /// A partition whose log has this record at every offset, as many as anybody asks for.
+    var endless: (source: SourcePartition, value: [UInt8])?
     private var numbers = 0
     private var clock: Int64 = 1_700_000_000_000
 

@@ -48,6 +48,16 @@ import TestRigs
 
     func take(into records: UnsafeMutablePointer<Record>, limit: Int) -> Int {
         var count = 0
+        if let endless = cluster.endless, let slot = slot(of: endless.source) {
+            let entry = SimulatedCluster.Entry(
+                number: 0, timestamp: 1_700_000_050_000, value: endless.value, isUsable: true)
+            while count < limit, !held[slot]!.isPaused {
+                unsafe (records + count).initialize(to: record(entry, slot: slot, offset: held[slot]!.next))
+                held[slot]!.next += 1
+                count += 1
+            }
+            return count
+        }
         for slot in held.keys.sorted() where !cluster.leaderless.contains(held[slot]!.source) {
             let wanted = Int.random(in: 0...8, using: &random)
             for _ in 0..<wanted where count < limit && !held[slot]!.isPaused {
