@@ -38,8 +38,6 @@ final class PersistPartition {
     var anchor: Anchor?
     /// What the database refused by its own rules, by generation and offset: dead letters when they come again.
     var refusals: [Int64: [Int64: String]] = [:]
-    /// The record that last told of a topic created anew.
-    var anewSign: StoredPosition?
     /// A topic created anew, as the claim found it: stands until something of it is committed.
     var decided: ReadingStart?
     /// The first record whose dead letter could not be written: nothing from there on is taken until it is.

@@ -284,10 +284,10 @@ import Telemetry
                 partition.previous = offset
                 return false
             case .anewFromHere:
-                unsafe beginAnew(partition, toldBy: record)
+                beginAnew(partition)
                 return unsafe isSameLog(record, partition)
             case .anewFromStart:
-                unsafe beginAnew(partition, toldBy: record)
+                beginAnew(partition)
                 partition.moveTo = 0
                 move(partition)
                 return false
@@ -300,7 +300,7 @@ import Telemetry
             partition.start = offset
             partition.previous = offset - 1
         }
-        if offset <= partition.previous { unsafe beginAnew(partition, toldBy: record) }
+        if offset <= partition.previous { beginAnew(partition) }
         if offset > partition.previous + 1, let low = source.watermarks(partition.slot)?.low,
             low > partition.previous + 1
         {
@@ -310,13 +310,8 @@ import Telemetry
     }
 
     /// Offsets begin again: the topic was deleted and created anew. What it has lost already is a hole in it.
-    private mutating func beginAnew(_ partition: PersistPartition, toldBy record: Record) {
+    private mutating func beginAnew(_ partition: PersistPartition) {
         partition.generation += 1
-        let sign = unsafe StoredPosition(
-            nextOffset: record.offset + 1, lastTimestamp: record.timestamp, lastCRC32: Checksum.crc32(record.value))
-        // Created anew twice before anything of it was committed: what was refused were other records.
-        if sign != partition.anewSign { partition.refusals[partition.generation] = nil }
-        partition.anewSign = sign
         partition.start = 0
         partition.previous = -1
         snapshot.counters.topicsCreatedAnew += 1

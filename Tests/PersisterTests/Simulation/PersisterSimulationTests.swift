@@ -224,6 +224,9 @@ private struct World: ~Copyable {
         if chance(4) {
             // Where somebody reads it, the library must notice: so before the new log has grown past their position.
             if [0, 1].contains(where: { (self.source($0).position(of: source) ?? 1) == 0 }) { return }
+            // What the database refused is known by generation and offset, and a topic created anew once more before
+            // anything of it is committed has the same: its records in those places become dead letters.
+            if isRefusing(source) { return }
             cluster.createAnew(source)
             for member in [first.source, second.source] {
                 member.goBack(in: source)
@@ -231,6 +234,15 @@ private struct World: ~Copyable {
         } else if log.records.count > 2 {
             cluster.retain(source, from: log.start + Int64.random(in: 1...Int64(log.records.count - 1), using: &random))
         }
+    }
+
+    private func isRefusing(_ source: SourcePartition) -> Bool {
+        for partition in [first.pipeline.held(source), second.pipeline.held(source)] {
+            if let partition, partition.refusals.contains(where: { $0.key > partition.committedGeneration }) {
+                return true
+            }
+        }
+        return false
     }
 
     // MARK: The oracle
