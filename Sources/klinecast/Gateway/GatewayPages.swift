@@ -10,8 +10,7 @@ struct GatewayPages: Sendable {
     let controller: Controller
     let isStopping: Locked<Bool>
     let settings: Settings
-    let journal: ErrorJournal
-    let libraries: [(name: String, version: String?)]
+    let diagnosticPage: DiagnosticPage
     let started: ContinuousClock.Instant
 
     private var uptime: Double { (ContinuousClock.now - started).inSeconds }
@@ -34,10 +33,13 @@ struct GatewayPages: Sendable {
         ]
     }
 
+    private func report(_ health: GatewayHealth) -> HealthReport {
+        HealthReport(status: health.status, reasons: health.reasons, uptime: uptime)
+    }
+
     private func answer() -> Response {
-        let health = health
-        let page = HealthReport(status: health.status, reasons: health.reasons, uptime: uptime)
-        return Response(status: page.status.httpStatus, body: page.body { writeStats(to: &$0) })
+        let report = report(health)
+        return Response(status: report.status.httpStatus, body: report.body { writeStats(to: &$0) })
     }
 
     private func probe(_ report: ProbeReport) -> Response { Response(status: report.httpStatus, body: report.body) }
@@ -59,27 +61,14 @@ struct GatewayPages: Sendable {
 
     private func diagnostic() -> Response {
         let health = health
-        let snapshot = watch.snapshot
-        return .json { json in
-            json.object { json in
-                json.member("status", health.status == .stopping ? "stopping" : "operational")
-                json.member("timestamp", Timestamp.seconds())
-                json.member("uptime", uptime)
-                json.member(
-                    "connections",
-                    object: { json in
-                        json.member("kafka", "not used: this process is a gateway")
-                        json.member("redis", health.unready.first.map { "disconnected: \($0)" } ?? "connected")
-                        json.member("database", "not used: this process is a gateway")
-                    })
-                json.member("topics", [String]())
-                json.member("stats", object: { writeStats(to: &$0) })
-                json.member("reasons", health.reasons)
-                json.member("assignments", object: { Self.describe(snapshot, to: &$0) })
+        let unused = "not used: this process is a gateway"
+        return diagnosticPage.response(
+            report(health), kafka: unused, redis: health.unready.first.map { "disconnected: \($0)" } ?? "connected",
+            database: unused, stats: { writeStats(to: &$0) },
+            own: { json in
+                json.member("assignments", object: { Self.describe(watch.snapshot, to: &$0) })
                 json.member("controller", object: { Self.describe(controller.status, to: &$0) })
-                DiagnosticTail.write(to: &json, journal: journal, libraries: libraries, settings: settings)
-            }
-        }
+            })
     }
 
     private static func describe(_ snapshot: AssignmentWatch.Snapshot, to json: inout JSONWriter) {

@@ -35,8 +35,8 @@ final class GatewayService: Sendable {
         let watched = Self.storage(settings, "watch", patience: .seconds(3))
         watch = AssignmentWatch(journal: journal, watched)
         let pages = GatewayPages(
-            watch: watch, controller: controller, isStopping: isStopping, settings: settings, journal: journal,
-            libraries: VersionCommand.libraries, started: .now)
+            watch: watch, controller: controller, isStopping: isStopping, settings: settings,
+            diagnosticPage: DiagnosticPage(journal: journal, settings: settings), started: .now)
         let metrics = HTTPMetrics()
         var limits = ServerLimits()
         limits.connections = settings.http.connections

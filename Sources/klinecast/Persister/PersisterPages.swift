@@ -8,8 +8,7 @@ import Telemetry
 struct PersisterPages: Sendable {
     let report: PersisterReport
     let settings: Settings
-    let journal: ErrorJournal
-    let libraries: [(name: String, version: String?)]
+    let diagnosticPage: DiagnosticPage
     let started: ContinuousClock.Instant
 
     private var uptime: Double { Double((ContinuousClock.now - started) / .milliseconds(1)) / 1000 }
@@ -27,9 +26,13 @@ struct PersisterPages: Sendable {
         ]
     }
 
-    private func health() -> Response {
+    private var page: HealthReport {
         let health = report.health
-        let page = HealthReport(status: health.status, reasons: health.reasons, uptime: uptime)
+        return HealthReport(status: health.status, reasons: health.reasons, uptime: uptime)
+    }
+
+    private func health() -> Response {
+        let page = page
         return Response(
             status: page.status.httpStatus, body: page.body { report.writeStats(to: &$0, uptime: uptime) })
     }
@@ -37,28 +40,12 @@ struct PersisterPages: Sendable {
     private func probe(_ report: ProbeReport) -> Response { Response(status: report.httpStatus, body: report.body) }
 
     private func diagnostic() -> Response {
-        let health = report.health
-        let snapshot = report.status.snapshot
-        return .json { json in
-            json.object { json in
-                json.member("status", health.status == .stopping ? "stopping" : "operational")
-                json.member("timestamp", Timestamp.seconds())
-                json.member("uptime", uptime)
-                json.member(
-                    "connections",
-                    object: { json in
-                        let kafka =
-                            snapshot.isJoined ? "connected" : "disconnected: \(snapshot.sourceFailure ?? "joining")"
-                        json.member("kafka", kafka)
-                        json.member("redis", "not used: this process has no router")
-                        json.member("database", report.connection)
-                    })
-                json.member("topics", Set(snapshot.partitions.map(\.source.topic)).sorted())
-                json.member("stats", object: { report.writeStats(to: &$0, uptime: uptime) })
-                json.member("reasons", health.reasons)
-                json.member("persister", object: { report.describe(to: &$0) })
-                DiagnosticTail.write(to: &json, journal: journal, libraries: libraries, settings: settings)
-            }
-        }
+        let (page, snapshot) = (page, report.status.snapshot)
+        return diagnosticPage.response(
+            page, kafka: snapshot.isJoined ? "connected" : "disconnected: \(snapshot.sourceFailure ?? "joining")",
+            redis: "not used: this process has no router", database: report.connection,
+            topics: Set(snapshot.partitions.map(\.source.topic)),
+            stats: { report.writeStats(to: &$0, uptime: page.uptime) },
+            own: { $0.member("persister", object: { report.describe(to: &$0) }) })
     }
 }

@@ -15,8 +15,8 @@ final class PersisterService: Sendable {
         let journal = ErrorJournal()
         persister = try PersisterThread(settings, journal: journal)
         let pages = PersisterPages(
-            report: PersisterReport(persister), settings: settings, journal: journal,
-            libraries: VersionCommand.libraries, started: .now)
+            report: PersisterReport(persister), settings: settings,
+            diagnosticPage: DiagnosticPage(journal: journal, settings: settings), started: .now)
         let metrics = HTTPMetrics()
         var limits = ServerLimits()
         limits.connections = settings.http.connections

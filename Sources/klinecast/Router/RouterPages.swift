@@ -12,8 +12,7 @@ struct RouterPages: Sendable {
     /// `nil` with PERSIST=off.
     let persister: PersisterReport?
     let settings: Settings
-    let journal: ErrorJournal
-    let libraries: [(name: String, version: String?)]
+    let diagnosticPage: DiagnosticPage
     let started: ContinuousClock.Instant
     let startedAt: Double
 
@@ -76,23 +75,16 @@ struct RouterPages: Sendable {
     private func diagnostic() -> Response {
         let snapshots = snapshots
         let health = RouterHealth(snapshots, now: now)
-        return .json { json in
-            json.object { json in
-                json.member("status", health.status == .stopping ? "stopping" : "operational")
-                json.member("timestamp", Timestamp.seconds())
-                json.member("uptime", uptime)
-                json.member(
-                    "connections",
-                    object: { json in
-                        json.member("kafka", connection(snapshots, \.isJoined, \.sourceFailure))
-                        json.member("redis", connection(snapshots, \.isSinkReady, \.sinkFailure))
-                        json.member("database", persister?.connection ?? "not used: this process has no persister")
-                    })
-                let topics = Set(snapshots.flatMap { $0.snapshot.partitions.map(\.source.topic) })
-                json.member("topics", topics.sorted())
-                let stats = RouterStats(lanes: snapshots, uptime: uptime, startedAt: startedAt)
-                json.member("stats", object: { stats.write(to: &$0) })
-                json.member("reasons", health.reasons + (persister?.health.reasons ?? []))
+        let report = HealthReport(
+            status: health.status, reasons: health.reasons + (persister?.health.reasons ?? []), uptime: uptime)
+        let stats = RouterStats(lanes: snapshots, uptime: report.uptime, startedAt: startedAt)
+        return diagnosticPage.response(
+            report, kafka: connection(snapshots, \.isJoined, \.sourceFailure),
+            redis: connection(snapshots, \.isSinkReady, \.sinkFailure),
+            database: persister?.connection ?? "not used: this process has no persister",
+            topics: Set(snapshots.flatMap { $0.snapshot.partitions.map(\.source.topic) }),
+            stats: { stats.write(to: &$0) },
+            own: { json in
                 json.member(
                     "lanes",
                     object: { json in
@@ -101,9 +93,7 @@ struct RouterPages: Sendable {
                         }
                     })
                 if let persister { json.member("persister", object: { persister.describe(to: &$0) }) }
-                DiagnosticTail.write(to: &json, journal: journal, libraries: libraries, settings: settings)
-            }
-        }
+            })
     }
 
     /// `connected` when every lane is; else what keeps the first that is not.

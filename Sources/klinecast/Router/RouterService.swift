@@ -28,8 +28,8 @@ final class RouterService: Sendable {
         persister =
             settings.router.persists ? try PersisterThread(settings, journal: journal) : nil
         let pages = RouterPages(
-            lanes: statuses, persister: persister.map(PersisterReport.init), settings: settings, journal: journal,
-            libraries: VersionCommand.libraries, started: .now,
+            lanes: statuses, persister: persister.map(PersisterReport.init), settings: settings,
+            diagnosticPage: DiagnosticPage(journal: journal, settings: settings), started: .now,
             startedAt: Timestamp.seconds())
         let metrics = HTTPMetrics()
         var limits = ServerLimits()
