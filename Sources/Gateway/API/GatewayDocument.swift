@@ -106,7 +106,8 @@ extension GatewayAPI {
           "post": {
             "operationId": "changeWorker",
             "summary": "Register a worker or change it; with state alone: drain it, or take it back",
-            "security": [{}, {"token": []}], "parameters": [{"$ref": "#/components/parameters/IfMatch"}],
+            "security": [{}, {"token": []}],
+            "parameters": [{"$ref": "#/components/parameters/IfMatch"}, {"$ref": "#/components/parameters/IdempotencyKey"}],
             "requestBody": {"required": true, "content": {"application/json": {
               "schema": {"$ref": "#/components/schemas/WorkerChange"},
               "example": {"name": "ws-worker-1:8088", "capacity": 200}}}},
@@ -119,7 +120,7 @@ extension GatewayAPI {
               {"name": "abandon", "in": "query",
                 "description": "Also one with symbols, which get another worker at the next rebalance",
                 "schema": {"enum": ["true", "false"], "default": "false"}},
-              {"$ref": "#/components/parameters/IfMatch"}],
+              {"$ref": "#/components/parameters/IfMatch"}, {"$ref": "#/components/parameters/IdempotencyKey"}],
             "responses": {"200": {"$ref": "#/components/responses/WorkerChanged"}, @failures@}}}
         """#.replacing("@failures@", with: failures)
 
@@ -233,7 +234,8 @@ extension GatewayAPI {
             "address": {"type": ["string", "null"], "maxLength": 128,
               "pattern": "^([A-Za-z0-9][A-Za-z0-9._-]*|\\[[A-Za-z0-9._:-]+\\]):([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
               "description": "host:port of its control API; the name where that is one"},
-            "capacity": {"type": ["integer", "null"], "minimum": 0, "maximum": 100000},
+            "capacity": {"type": ["integer", "null"], "minimum": 0, "maximum": 100000,
+              "description": "The most symbols it may have; null lifts the limit, but beside a state, where it counts as absent"},
             "weight": {"type": ["integer", "null"], "minimum": 1, "maximum": 100},
             "state": {"enum": ["active", "draining", null]}}},
         "Assignments": {"type": "object", "required": ["ok", "assignments", "workers", "stats", "version", "placements"],
@@ -266,7 +268,8 @@ extension GatewayAPI {
         "Worker": {"type": "object", "required": ["name", "address", "capacity", "weight", "state", "symbols"],
           "properties": {
             "name": {"$ref": "#/components/schemas/WorkerName"}, "address": {"type": "string"},
-            "capacity": {"type": ["integer", "null"]}, "weight": {"type": "integer", "minimum": 1, "maximum": 100},
+            "capacity": {"type": ["integer", "null"], "description": "null: no limit"},
+            "weight": {"type": "integer", "minimum": 1, "maximum": 100},
             "state": {"enum": ["active", "draining", "gone"]}, "symbols": {"type": "integer", "minimum": 0}}},
         "Workers": {"type": "object", "required": ["ok", "workers", "controlled_at", "pending_count", "pending"],
           "properties": {
