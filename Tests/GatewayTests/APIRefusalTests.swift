@@ -213,6 +213,9 @@ import Testing
         }
         try Self.expectRefused(400, "bad_file", "line 2", try put("A,ws-worker-1:8088\nB\n"), rig, since: tag)
         try Self.expectRefused(404, "unknown_worker", "nobody", try put("A,nobody\n"), rig, since: tag)
+        // The Kelvin sign, whose lower case is k.
+        let kelvin = try put("\u{212a},ws-worker-1:8088\n")
+        try Self.expectRefused(400, "bad_file", "line 1: symbol", kelvin, rig, since: tag)
         try Self.expectRefused(400, "no_symbols", "no rows", try put("symbol,worker,assigned_at\n"), rig, since: tag)
         try Self.expectRefused(
             400, "bad_query", "live", try put("A,ws-worker-1:8088\n", "?live=maybe"), rig, since: tag)

@@ -90,9 +90,8 @@ struct RequestMembers {
         return try Self.symbol(value, name)
     }
 
-    /// Lower-casing makes ASCII of a few other characters, which are refused here.
     private static func symbol(_ value: JSONValue, _ name: String) throws(Refusal) -> Symbol {
-        guard case .string(let text) = value, text.utf8.allSatisfy({ $0 < 0x80 }), let symbol = Symbol(text) else {
+        guard case .string(let text) = value, let symbol = Symbol(text) else {
             throw .member(
                 name, "1…\(Symbol.lengthLimit) of the characters A-Z a-z 0-9 _ -", got: value, code: "bad_symbol")
         }
