@@ -84,6 +84,44 @@ import Testing
         #expect(again["stored"] as? Bool == false)
     }
 
+    /// The bodies of its document, by the letter, and the answers that document and reference tell.
+    @Test func thePredecessorsOwnExamplesAreTaken() throws {
+        let rig = try APIRig()
+        let workers = (1...5).map { "tradingv3-ws-worker-\($0):8088" }
+        for name in workers { try rig.send("POST", "/ws/workers", ["name": name]) }
+        func post(_ path: String, _ body: String, begins: String) throws {
+            let answer = try rig.send("POST", path, Array(body.utf8), ["Content-Type": "application/json"])
+            #expect(answer.status == 200)
+            #expect(answer.text.hasPrefix(begins), "\(answer.text)")
+            #expect(answer["live"] as? Bool == true)
+        }
+        // A form sends its empty fields as null or "".
+        for (strategy, worker) in [("hash", "null"), ("least", "null"), ("least", #""""#)] {
+            let body = #"{"symbols":["BTCUSDT","ETHUSDT"],"strategy":"\#(strategy)","worker":\#(worker),"capacity":20}"#
+            try post("/ws/dispatch", body, begins: #"{"ok":true,"message":""#)
+            #expect(Set(try rig.get("/ws/assignments").assignments?.keys ?? [:].keys) == ["BTCUSDT", "ETHUSDT"])
+        }
+        for strategy in ["hash", "least", "worker"] {
+            try post(
+                "/ws/dispatch",
+                #"{"symbols":["BTCUSDT","ETHUSDT"],"strategy":"\#(strategy)","worker":"\#(workers[2])","capacity":20,"#
+                    + #""timeframes":["1m","5m","15m","1h","4h"],"live":true}"#, begins: #"{"ok":true,"message":""#)
+        }
+        let list = workers.map { "\"\($0)\"" }.joined(separator: ",")
+        let counts = workers.map { "\"\($0)\":\($0 == workers[2] ? 2 : 0)" }.joined(separator: ",")
+        #expect(
+            try rig.get("/ws/assignments").text.hasPrefix(
+                #"{"ok":true,"assignments":{"BTCUSDT":"\#(workers[2])","ETHUSDT":"\#(workers[2])"},"#
+                    + #""workers":[\#(list)],"stats":{\#(counts)},"#))
+        // They were given to this worker by its name.
+        try post(
+            "/ws/rebalance", #"{"symbols":["BTCUSDT","ETHUSDT"],"timeframes":["1m","5m"],"live":true}"#,
+            begins: #"{"ok":true,"message":"Rebalancement réussi. 0 symboles déplacés","moves":{},"live":true"#)
+        try post("/ws/subscribe", #"{"symbol":"ADAUSDT","tfs":["1m","5m"]}"#, begins: #"{"ok":true,"#)
+        try post("/ws/unsubscribe", #"{"symbol":"ADAUSDT","tfs":["1m","5m"]}"#, begins: #"{"ok":true,"#)
+        #expect(Set(try rig.get("/ws/assignments").assignments?.keys ?? [:].keys) == ["BTCUSDT", "ETHUSDT"])
+    }
+
     @Test func subscribePlacesAndAddsAndUnsubscribeTakesBack() throws {
         let rig = try APIRig(workers: 2)
         func timeframes() throws -> [String]? {
