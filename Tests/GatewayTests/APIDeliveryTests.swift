@@ -105,6 +105,26 @@ import Testing
         #expect(try rig.send("POST", "/ws/dispatch", ["symbols": ["A"]])["attended"] as? Bool == false)
     }
 
+    @Test func aLookAtAnotherLifeOfTheStateDoesNotCount() throws {
+        let rig = try APIRig(redis: RedisServer { $0.isDurable = true }, workers: 1)
+        try rig.send("POST", "/ws/dispatch", ["symbols": ["A"]])
+        let old = try rig.tag()
+        let controller = try StandIn(rig.redis, pending: [])
+        try eventually("the controller looks") {
+            try rig.send("POST", "/ws/dispatch", ["symbols": ["A"]])["attended"] as? Bool == true
+        }
+        controller.stop()
+        try rig.redis.restart()
+        let unchanged = try rig.send("POST", "/ws/dispatch", ["symbols": ["A"]])
+        #expect(unchanged["stored"] as? Bool == false)
+        #expect(unchanged["attended"] as? Bool == false)
+        // The version is the same: only the life is another one.
+        let parts = { (tag: String) in tag.filter { $0 != "\"" }.split(separator: "-") }
+        let (before, after) = (parts(old), parts(try rig.tag()))
+        #expect(before[0] != after[0])
+        #expect(before[1] == after[1])
+    }
+
     @Test func aRepetitionNamesWhatIsPendingOfItsMovesAndRemovals() throws {
         let rig = try APIRig(workers: 2)
         let file = Array("symbol,worker,assigned_at\nB,ws-worker-1:8088,\n".utf8)
