@@ -115,6 +115,22 @@ import Testing
         #expect(try rig.tag() == tag)
     }
 
+    /// More of them than handlers: when most are carried out nobody has listened for long.
+    @Test func clientsThatLeaveAtOnceHaveTheirChangesStoredOnce() throws {
+        let rig = try APIRig(patience: .milliseconds(200), workers: 1)
+        let names = (0..<30).map { "S\($0)" }
+        for name in names {
+            let body = "{\"symbols\":[\"\(name)\"]}"
+            try RawClient(port: rig.server.port).send(
+                "POST /ws/dispatch HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        }
+        try eventually("all are stored") {
+            try Set(rig.get("/ws/assignments").assignments?.keys ?? [:].keys) == Set(names)
+        }
+        #expect(try rig.tag().hasSuffix("-\(1 + names.count)\""), "one version each, after the worker's")
+    }
+
     @Test(arguments: ["hash", "least", "modulo", "worker", nil]) func aNamedWorkerDecidesWhateverTheStrategy(
         word: String?
     )
