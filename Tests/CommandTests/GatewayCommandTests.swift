@@ -112,6 +112,25 @@ import Testing
         try eventually("ready again") { try rig.get("/health/ready").status == 200 }
     }
 
+    private static let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    private static let hasClient = folders.contains {
+        FileManager.default.isExecutableFile(atPath: "\($0)/schemathesis")
+    }
+
+    /// By a client that makes its requests, good and bad, from the document.
+    @Test(.enabled(if: hasClient, "schemathesis is not installed: the document is NOT checked against the gateway"))
+    func itAnswersAsItsDocumentSays() throws {
+        let rig = try Rig()
+        #expect(try rig.run("dispatch", "BTCUSDT,ETHUSDT", "--live").code == 0)
+        let examples = ProcessInfo.processInfo.environment["OPENAPI_CHECK_EXAMPLES"]
+        let check = try ChildProcess(
+            "\(Program.package)/Scripts/openapi-check", ["http://\(rig.address)"],
+            environment: ["OPENAPI_CHECK_EXAMPLES": examples ?? "20"])
+        #expect(check.waitForExit() == 0, "\(check.text)")
+        if examples != nil { print(check.text) }
+        #expect(try rig.get("/ws/assignments").status == 200)
+    }
+
     @Test(arguments: [SIGTERM, SIGINT]) func itEndsWhenAskedAndGivesTheLeaseBack(_ signal: Int32) throws {
         let rig = try Rig()
         rig.gateway.signal(signal)

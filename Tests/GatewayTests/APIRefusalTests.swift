@@ -237,7 +237,6 @@ import Testing
             #expect(answer.code == "redis_unavailable")
             #expect(answer.headers["retry-after"] != nil)
         }
-        #expect(try rig.get("/health").status == 200)
         try rig.redis.start()
         #expect(try rig.get("/ws/assignments").status == 200)
     }

@@ -10,7 +10,6 @@ import TestRigs
 final class APIRig {
     let redis: RedisServer
     let server: Server
-    let metrics = HTTPMetrics()
 
     init(
         redis: RedisServer? = nil, token: String? = nil, hosts: HostPolicy = .loopback,
@@ -28,9 +27,10 @@ final class APIRig {
         let routes =
             api.routes + [
                 Route("GET", "/openapi.json") { _ in Response(body: GatewayAPI.document(version: "1.2.3", port: 8082)) }
-            ] + Self.standardPages(metrics)
+            ]
         server = try Server(
-            host: "127.0.0.1", port: 0, setting: "GATEWAY_ADDR", routes: routes, hosts: hosts, metrics: metrics)
+            host: "127.0.0.1", port: 0, setting: "GATEWAY_ADDR", routes: routes, hosts: hosts,
+            metrics: HTTPMetrics())
         for number in 0..<workers {
             let answer = try send("POST", "/ws/workers", ["name": "ws-worker-\(number + 1):8088"])
             guard answer.status == 200 else { throw NeverHappened(description: "registering: \(answer.text)") }
@@ -38,31 +38,6 @@ final class APIRig {
     }
 
     deinit { server.stop() }
-
-    /// What every process serves, in the shapes that the document tells.
-    private static func standardPages(_ metrics: HTTPMetrics) -> [Route] {
-        let probe = ProbeReport(reasons: [])
-        let diagnostic: @Sendable (Request) -> Response = { _ in
-            .json { json in
-                json.object { json in
-                    json.member("status", "operational")
-                    json.member("timestamp", 1.5)
-                    json.member("uptime", 1.5)
-                    for name in ["connections", "stats"] { json.member(name, object: { _ in }) }
-                    json.member("topics", [String]())
-                }
-            }
-        }
-        return [
-            Route("GET", "/health") { _ in
-                Response(body: HealthReport(status: .healthy, reasons: [], timestamp: 1.5, uptime: 1.5).body())
-            },
-            Route("GET", "/health/live") { _ in Response(status: probe.httpStatus, body: probe.body) },
-            Route("GET", "/health/ready") { _ in Response(status: probe.httpStatus, body: probe.body) },
-            Route("GET", "/diagnostic", diagnostic),
-            Route("GET", "/metrics") { _ in .metrics(MetricsPage(of: [metrics])) },
-        ]
-    }
 
     struct Answer {
         let status: Int
