@@ -112,6 +112,25 @@ import Testing
         try eventually("ready again") { try rig.get("/health/ready").status == 200 }
     }
 
+    @Test func tokenHostAndOriginAreCheckedAsConfigured() throws {
+        let rig = try Rig(["CONTROL_TOKEN": "0123456789abcdef"])
+        func post(_ headers: String...) throws -> String {
+            let all = (headers + ["Content-Type: application/json"]).flatMap { ["-H", $0] }
+            let words = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", #"{"symbols":["BTCUSDT"]}"#]
+            let client = try ChildProcess("curl", words + all + ["http://\(rig.address)/ws/dispatch"])
+            client.waitForExit()
+            return client.text
+        }
+        let token = "Authorization: Bearer 0123456789abcdef"
+        #expect(try post() == "401")
+        #expect(try post("\(token)0") == "401")
+        #expect(try post(token, "Host: evil.example") == "421")
+        #expect(try post(token, "Origin: http://evil.example") == "403")
+        #expect(try rig.redis.command("HLEN", "{klinecast}:assignments") == "0")
+        #expect(try post(token) == "200")
+        #expect(try rig.redis.command("HLEN", "{klinecast}:assignments") == "1")
+    }
+
     private static let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
     private static let hasClient = folders.contains {
         FileManager.default.isExecutableFile(atPath: "\($0)/schemathesis")
