@@ -199,12 +199,13 @@ import Testing
             let first = try write.send(rig, key)
             #expect(first.status == 200, "\(write.testDescription) \(first.text)")
             let after = (first.tag ?? "?").filter { $0 != "\"" }
-            // Neither a repetition nor what changes nothing is a change, also after somebody else's; nor is a refusal.
+            // Neither a repetition nor what changes nothing is a change, also after somebody else's; nor is a plan or a refusal.
             let other = try StorageRig(server: rig.redis).service()
             _ = try other.register(worker("z:1"), address: nil, capacity: nil, weight: nil, .live())
             _ = try other.removeWorker(worker("z:1"), abandons: false, .live())
             #expect(try write.send(rig, key).headers["idempotent-replayed"] == "true")
             _ = try write.send(rig, Self.allowed)
+            try rig.send("POST", "/ws/dispatch", ["symbols": ["NEW"], "live": false], Self.allowed)
             _ = try write.send(rig, ["Authorization": "Bearer no"])
             #expect(try rig.tag() != first.tag)
             let incarnation = after.prefix(17)
