@@ -10,7 +10,7 @@ KLINECAST ?= .build/release/klinecast
 # What `swift test` shall run: `make test FILTER=RouterTests`.
 FILTER ?=
 # Suites without librdkafka's threads, at whose start the thread sanitizer gives up.
-TSAN_SUITES ?= MarketDataTests|TelemetryTests|ConfigurationTests|RouterTests
+TSAN_SUITES ?= MarketDataTests|TelemetryTests|ConfigurationTests|RouterTests|PersisterTests|AssignmentTests
 # Most tests start servers and programs: more of them at once than this starve each other on two cores. `swift test` can't
 # limit that, so the bundle, which is a program on Linux, is run by itself.
 TESTS_AT_ONCE ?= 3

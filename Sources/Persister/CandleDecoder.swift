@@ -138,7 +138,9 @@ package import Records
         switch reader.kind(simdjson_shim_member_is_closed) {
         case simdjson_shim_kind_true: true
         case simdjson_shim_kind_false: false
-        default: reader.has(simdjson_shim_member_close_time) ? try time(simdjson_shim_member_close_time) < event : false
+        case simdjson_shim_kind_missing:
+            reader.has(simdjson_shim_member_close_time) ? try time(simdjson_shim_member_close_time) < event : false
+        default: throw refuse(.badFlag, simdjson_shim_member_is_closed, "must be true or false, or be left out")
         }
     }
 

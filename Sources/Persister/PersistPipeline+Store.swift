@@ -27,6 +27,9 @@ extension PersistPipeline {
         beginBatch()
     }
 
+    /// As many as are used while nothing is wrong; a batch holds megabytes.
+    private mutating func keep(_ batch: RowBatch) { if free.count < 2 { free.append(batch) } }
+
     private mutating func beginBatch() {
         filling.clear()
         serial &+= 1
@@ -76,7 +79,7 @@ extension PersistPipeline {
     /// False for a batch of the pipeline that this one took the place of.
     private mutating func takeBack(_ batch: RowBatch) -> Bool {
         guard batch === writing else { return false }
-        free.append(batch)
+        keep(batch)
         writing = nil
         return true
     }
@@ -130,7 +133,7 @@ extension PersistPipeline {
     /// another's. Everything since the last commit is read again.
     private mutating func restart() {
         mustRestart = false
-        free += sealed.map(\.batch)
+        for batch in sealed { keep(batch.batch) }
         sealed.removeAll()
         beginBatch()
         for case let partition? in partitions where partition.state == .reading || partition.state == .held {

@@ -329,8 +329,6 @@ import Telemetry
                 source: partition.source, generation: partition.generation, from: hole.lowerBound, to: hole.upperBound))
         // A record that must wait for the next batch is looked at twice, and its hole told once.
         partition.previous = max(partition.previous, hole.upperBound - 1)
-        snapshot.counters.holes += 1
-        snapshot.counters.recordsInHoles += hole.count
         Log.error(
             "Retention took records before they were read",
             [

@@ -17,6 +17,8 @@ package enum PersistRefusal: String, CaseIterable, Error {
     case wrongSymbol = "wrong_symbol"
     /// Not one of the sixteen, or not its topic's.
     case wrongTimeframe = "wrong_timeframe"
+    /// `is_closed` is there and neither true nor false.
+    case badFlag = "bad_flag"
     case tooLarge = "too_large"
     /// The database's own rules, in its words.
     case refusedByDatabase = "refused_by_database"

@@ -103,6 +103,8 @@ package struct PersistCounters: SourceCounters, Sendable {
         candlesCorrected += report.candlesCorrected + batch.correctionCount
         candlesCoalesced += batch.coalescedCount
         tradesInserted += report.tradesInserted
+        holes += batch.holes.count
+        recordsInHoles += batch.holes.reduce(0) { $0 + Int($1.to - $1.from) }
         let milliseconds =
             Int(took.components.seconds) * 1000 + Int(took.components.attoseconds / 1_000_000_000_000_000)
         batchMilliseconds += milliseconds

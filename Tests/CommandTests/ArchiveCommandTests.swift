@@ -14,10 +14,12 @@ import Testing
     /// 2025-01-01T03:00:00Z, by `date -u -d … +%s`.
     private static let start: Int64 = 1_735_700_400_000
 
-    private func candle(_ minute: Int64, open: String = "93576.10", isClosed: Bool = true) -> String {
+    private func candle(
+        _ minute: Int64, symbol: String = "BTCUSDT", open: String = "93576.10", isClosed: Bool = true
+    ) -> String {
         let time = Self.start + minute * 60_000
         return """
-            {"symbol":"BTCUSDT","timeframe":"1m","time":\(time),"close_time":\(time + 59_999),"open":\(open),"high":93999.5,\
+            {"symbol":"\(symbol)","timeframe":"1m","time":\(time),"close_time":\(time + 59_999),"open":\(open),"high":93999.5,\
             "low":0.90,"close":93576.5,"volume":12.25,"is_closed":\(isClosed),"quote_asset_volume":100.5,\
             "number_of_trades":42,"taker_buy_base_asset_volume":1.5,"taker_buy_quote_asset_volume":2.5,\
             "source":"binance_websocket","timestamp":\(time + 60_001)}
@@ -109,6 +111,21 @@ import Testing
         #expect(try tables.run("gaps", "btcusd").talk.contains("did you mean BTCUSDT?"))
     }
 
+    @Test(arguments: FilledTables.Kind.here) func aHoleAloneIsToldAndOnlyToWhomItConcerns(
+        _ kind: FilledTables.Kind
+    ) throws {
+        let tables = try FilledTables(kind)
+        let source = SourcePartition(topic: Self.topic, partition: 0)
+        try tables.write(
+            [0, 1].map { candle($0) }, to: Self.topic,
+            holes: [Hole(source: source, generation: 0, from: 10, to: 15)])
+        let other = "market.data.ethusdt.1m"
+        try tables.write([candle(0, symbol: "ETHUSDT")], to: other)
+        #expect(try tables.run("gaps").code == 3)
+        #expect(try tables.run("gaps", "btcusdt", "1m").code == 3)
+        #expect(try tables.run("gaps", "ethusdt").code == 0)
+    }
+
     @Test(arguments: FilledTables.Kind.here) func nothingMissingIsDone(_ kind: FilledTables.Kind) throws {
         let tables = try FilledTables(kind)
         #expect(try tables.run("gaps", "--json").output == "[]\n")
@@ -134,6 +151,8 @@ import Testing
         #expect(sheet.code == 0 && sheet.output.contains("reason      not_an_object"))
         #expect(sheet.output.hasSuffix("value       8 bytes\n{\"time\":\n"))
 
+        #expect(!(try tables.run("dlq", "list").output.contains("failed")), "nobody has replayed any")
+
         let replay = try tables.run("dlq", "replay", "--all")
         #expect(replay.code == 3, "\(replay.talk)")
         #expect(replay.talk.contains("1 written, 2 still refused, kept"))
@@ -145,6 +164,7 @@ import Testing
         let left = try objects(try tables.run("dlq", "list", "--json").output)
         #expect(left.map { $0["id"] as? Int } == Array(ids.dropFirst()))
         #expect(left.allSatisfy { $0["attempts"] as? Int == 2 })
+        #expect(try tables.run("dlq", "list").output.split(separator: "\n").count { $0.contains("failed") } == 2)
         #expect(try objects(try tables.run("dlq", "list", "--replayed", "--json").output).count == 3)
 
         let claim = try tables.store.claim([SourcePartition(topic: Self.topic, partition: 0)])[0]

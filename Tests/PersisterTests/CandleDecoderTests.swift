@@ -128,6 +128,8 @@ import Testing
         (["timeframe": "1"], .wrongTimeframe, "timeframe"),
         (["source": "\"\(String(repeating: "s", count: 256))\""], .outOfRange, "source"),
         (["source": #""a\u0000b""#], .outOfRange, "source"),
+        (["is_closed": #""true""#], .badFlag, #"is_closed: must be true or false, or be left out (got "true")"#),
+        (["is_closed": "1"], .badFlag, "is_closed"), (["is_closed": "{}"], .badFlag, "is_closed"),
     ]
 
     @Test(arguments: refusals.indices)

@@ -13,7 +13,9 @@ struct GapsCommand: Command {
         flags: [
             CommandFlag("holes", "Only the holes: offsets that Kafka's retention took before they were read."),
             CommandFlag(
-                "json", "An array: symbol, timeframe, first and last missing open time in ms, number of candles."),
+                "json",
+                "An array: symbol, timeframe, first and last missing open time in ms, number of candles; with --holes, the holes."
+            ),
         ],
         sections: ["database", "process", "log"],
         examples: ["klinecast gaps", "klinecast gaps BTCUSDT 1m --json", "klinecast gaps --holes --json"])
@@ -31,7 +33,12 @@ struct GapsCommand: Command {
         let archive = try ArchiveAccess.open(settings.database)
         defer { archive.close() }
         let isJSON = invocation.arguments.has("json")
-        let holes = try ArchiveAccess.answer { () throws(StoreError) in try archive.holes() }
+        let holes = try ArchiveAccess.answer { () throws(StoreError) in try archive.holes() }.filter { stored in
+            guard symbol != nil else { return true }
+            let topic = MarketTopic(stored.hole.source.topic)
+            let isAnyTimeframe = timeframe == nil || topic?.timeframe == nil || topic?.timeframe == timeframe
+            return topic?.symbol == symbol && isAnyTimeframe
+        }
         if onlyHoles {
             if isJSON { Terminal.data(Self.json(holes)) } else { Self.show(holes) }
             return holes.isEmpty ? .done : .degraded
@@ -47,12 +54,12 @@ struct GapsCommand: Command {
             var json = JSONWriter()
             json.array { json in for gap in gaps { gap.write(&json) } }
             Terminal.data(json)
-        } else {
-            Self.show(gaps, of: chosen.count)
-            if !gaps.isEmpty, !holes.isEmpty { Terminal.data("\n") }
-            Self.show(holes)
+            return gaps.isEmpty ? .done : .degraded
         }
-        return gaps.isEmpty ? .done : .degraded
+        Self.show(gaps, of: chosen.count)
+        if !gaps.isEmpty, !holes.isEmpty { Terminal.data("\n") }
+        Self.show(holes)
+        return gaps.isEmpty && holes.isEmpty ? .done : .degraded
     }
 
     private static func show(_ gaps: [MissingCandles], of series: Int) {

@@ -24,6 +24,7 @@ struct ShownLetter {
 
     struct Row {
         let generation: Int64
+        /// The first time, and each replay that failed.
         let attempts: Int64
         let replayedAt: Int64?
     }
@@ -77,7 +78,7 @@ extension ShownLetter {
     /// The cells of `columns`.
     var cells: [String] {
         let replayed =
-            row.map { row in row.replayedAt.map { TimeArgument.text($0) } ?? (row.attempts > 0 ? "failed" : "no") }
+            row.map { row in row.replayedAt.map { TimeArgument.text($0) } ?? (row.attempts > 1 ? "failed" : "no") }
             ?? ""
         return [
             name, Terminal.plain(stage), Terminal.plain(source.topic), "\(source.partition)",
