@@ -224,8 +224,8 @@ private struct World: ~Copyable {
         if chance(4) {
             // Where somebody reads it, the library must notice: so before the new log has grown past their position.
             if [0, 1].contains(where: { (self.source($0).position(of: source) ?? 1) == 0 }) { return }
-            // What the database refused is known by generation and offset, and a topic created anew once more before
-            // anything of it is committed has the same: its records in those places become dead letters.
+            // What the database refused is known by generation and offset: where a topic is created anew and nobody can
+            // tell, or once more before anything of it is committed, records in those places become dead letters.
             if isRefusing(source) { return }
             cluster.createAnew(source)
             for member in [first.source, second.source] {
@@ -237,12 +237,9 @@ private struct World: ~Copyable {
     }
 
     private func isRefusing(_ source: SourcePartition) -> Bool {
-        for partition in [first.pipeline.held(source), second.pipeline.held(source)] {
-            if let partition, partition.refusals.contains(where: { $0.key > partition.committedGeneration }) {
-                return true
-            }
+        [first.pipeline.held(source), second.pipeline.held(source)].contains { partition in
+            partition?.refusals.values.contains { !$0.isEmpty } ?? false
         }
-        return false
     }
 
     // MARK: The oracle
