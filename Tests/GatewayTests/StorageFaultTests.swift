@@ -133,7 +133,10 @@ import Testing
         #"{"worker":"ws-1","timeframes":["1m"],"epoch":9007199254740992}"#,
         #"{"worker":"ws-1","timeframes":["1m"],"epoch":99999999999999999999}"#,
         #"{"worker":"ws-1","timeframes":"1m","epoch":1}"#, #"{"worker":"ws-1","timeframes":["1m"],"epoch":1,}"#,
-        #"{"worker":"ws-1","timeframes":["1m"],"epoch":1,"x":[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]}"#,
+        #"{"worker":"ws-1","timeframes":["1m"],"epoch":1,"x":"# + String(repeating: "[", count: 32) + "}",
+        #"{"worker":"ws-1","timeframes":["1m"],"epoch":01}"#,
+        #"{"worker":"ws-1","timeframes":["1m"],"epoch":1,"x":1.}"#,
+        #"{"worker":"ws\ud800","timeframes":["1m"],"epoch":1}"#,
         "{\"worker\":\"ws\u{1}\",\"timeframes\":[\"1m\"],\"epoch\":1}",
     ])
     func aDamagedPlacementIsNamed(_ json: String) throws {

@@ -12,7 +12,7 @@ struct RequestMembers {
 
     init(_ request: Request, known: [String]) throws(Refusal) {
         let value: JSONValue
-        do throws(JSONValue.Problem) {
+        do throws(JSONScanner.Fault) {
             value = try JSONValue(request.body)
         } catch {
             throw Refusal(400, "bad_json", "the body is no JSON: \(error)")
