@@ -85,7 +85,8 @@ import Testing
     @Test func aMissingPermissionIsNamedWithItsRule() throws {
         let redis = try RedisServer {
             $0.users = [
-                "router on >secret ~roottrading:* &roottrading:* +ping +role +info +client|setname +select +set"
+                "router on >secret ~roottrading:* resetchannels &roottrading:* +ping +role +info +client|setname +select "
+                    + "+set"
             ]
         }
         let broker = try EmbeddedBroker()

@@ -12,6 +12,9 @@ import struct Configuration.Secret
         let server = try RedisServer()
         let proxy = try TCPProxy(to: server.port)
         defer { proxy.end() }
+        // Redis 6.2 quotes the name in another way.
+        let unknown = try server.command("NOSUCH").trimmingCharacters(in: .newlines)
+        #expect(unknown.hasPrefix("ERR unknown command "))
         var random = SeededRandom(seed: seed)
         var settings = RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: proxy.port))
         settings.roleCheckInterval = .milliseconds(1)
@@ -34,7 +37,8 @@ import struct Configuration.Secret
                     expected.append(.bulk(Array("\(number)".utf8)))
                 case 2:
                     commands.append(["NOSUCH\(number)"])
-                    expected.append(.error("ERR unknown command 'NOSUCH\(number)', with args beginning with: "))
+                    expected.append(
+                        .error(unknown.replacingOccurrences(of: "NOSUCH", with: "NOSUCH\(number)")))
                 case 3:
                     commands.append(["GET", "nothing:\(number)"])
                     expected.append(.null)
@@ -132,12 +136,9 @@ import struct Configuration.Secret
     @Test func aRestartedServerWithMuchDataIsReadyOnlyWithAllOfIt() throws {
         let server = try RedisServer {
             // A real server that takes about a second to load, and answers LOADING in the meantime.
-            $0.further = [
-                ["enable-debug-command", "yes"], ["key-load-delay", "300"],
-                ["loading-process-events-interval-bytes", "1024"],
-            ]
+            $0.further = [["key-load-delay", "300"], ["loading-process-events-interval-bytes", "1024"]]
         }
-        try server.command("DEBUG", "POPULATE", "3000")
+        try server.command("EVAL", "for key = 1, 3000 do redis.call('SET', key, 'value') end", "0")
         try server.command("SAVE")
         let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.ready()
@@ -183,7 +184,8 @@ import struct Configuration.Secret
     @Test func aMissingPermissionIsTheMessagesOwnOrTheConnections() throws {
         let server = try RedisServer {
             $0.users = [
-                "router on >secret ~* &good +publish +ping +role +info", "blind on >secret ~* &* +publish +ping",
+                "router on >secret ~* resetchannels &good +publish +ping +role +info",
+                "blind on >secret ~* &* +publish +ping",
             ]
         }
         let client = Client(try RedisSettings(address: "redis://router:secret@127.0.0.1:\(server.port)"))
