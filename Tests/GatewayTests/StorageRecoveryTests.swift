@@ -164,6 +164,17 @@ import Testing
         }
     }
 
+    /// An epoch far above all that was handed out was written by hand; the numbers are not used up by it.
+    @Test func anEpochThatNobodyHandedOutDoesNotRaiseTheFloor() throws {
+        let rig = try StorageRig()
+        try rig.service().registerWorkers(1)
+        let floor = try rig.storage().read().state.epochFloor.number
+        try rig.server.command(
+            "HSET", "{klinecast}:assignments", "btcusdt",
+            #"{"worker":"ws-1","timeframes":["1m"],"epoch":9007199254740000}"#)
+        #expect(try rig.storage().read().state.epochFloor.number == floor + 1 << 20)
+    }
+
     @Test func aLostChangeWithoutANewEpochIsFoundOutToo() throws {
         let rig = try StorageRig { $0.isDurable = true }
         let service = try rig.service()

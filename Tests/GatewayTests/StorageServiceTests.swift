@@ -230,6 +230,18 @@ import Testing
         #expect(Int(try rig.server.command("STRLEN", "{klinecast}:assignments:keys:k"))! < 65_536)
     }
 
+    @Test func whatIsLongerThanAnAnswerMayBeIsRefused() throws {
+        try service.registerWorkers(1)
+        let tag = try service.storage.read().tag
+        let answers = [65_536, 65_537].map { Array(repeating: UInt8(ascii: "x"), count: $0) }
+        #expect(try service.storage.keep(RequestKey(text: "a", fingerprint: "f", answer: answers[0]), at: tag) == nil)
+        let error = #expect(throws: StorageError.self) {
+            try service.storage.keep(RequestKey(text: "b", fingerprint: "f", answer: answers[1]), at: tag)
+        }
+        #expect(error?.description.contains("65536 bytes (got 65537)") == true)
+        #expect(try rig.server.command("EXISTS", "{klinecast}:assignments:keys:b") == "0")
+    }
+
     @Test func ofConcurrentRequestsWithOneKeyOneIsCarriedOut() throws {
         try service.registerWorkers(3)
         let base = try service.storage.read()

@@ -280,7 +280,7 @@ extension RedisAssignments {
             }
         }
         epochs = epochs.filter { symbol, epoch in epoch > state.placements[symbol]?.epoch ?? state.epochFloor }
-        let isShort = newest.tag.version > (newest.tag.incarnation == tag.incarnation ? tag.version : since)
+        let isShort = newest.tag.incarnation != tag.incarnation && newest.tag.version > since
         guard isShort || !epochs.isEmpty || newest.recovery != nil else { return nil }
         return Recovery(known: newest.recovery?.known ?? newest.tag, epochs: epochs)
     }
