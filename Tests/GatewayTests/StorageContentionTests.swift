@@ -48,15 +48,15 @@ import Testing
         let storage = try rig.storage(history: limits)
         let history = Array(try storage.history(limit: total * 2).reversed())
         let final = try storage.read()
-        print(
-            "\(acknowledged.count) writes acknowledged, \(unknown.count) unknown, \(conflicts) conflicts, "
-                + "\(history.count) stored")
-
         // Every version once, every acknowledged write once, and nothing that nobody asked for.
         #expect(history.map(\.version) == Array(1...final.tag.version))
         let authors = history.dropFirst(4).map(\.author)
-        #expect(Set(authors).count == authors.count)
-        #expect(Set(acknowledged.map(\.author)).isSubset(of: authors))
+        let twice = authors.count - Set(authors).count
+        let lost = Set(acknowledged.map(\.author)).subtracting(authors).count
+        print(
+            "SUMMARY assignments n=\(acknowledged.count) lost=\(lost) duplicates_max=\(twice) unknown=\(unknown.count)",
+            "stored=\(authors.count) conflicts=\(conflicts) kills=\(Self.kills)")
+        #expect(lost == 0 && twice == 0)
         #expect(Set(authors).isSubset(of: acknowledged.map(\.author) + unknown))
 
         // The past played once more ends where we are.
