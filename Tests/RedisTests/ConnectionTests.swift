@@ -135,10 +135,10 @@ import struct Configuration.Secret
 
     @Test func aRestartedServerWithMuchDataIsReadyOnlyWithAllOfIt() throws {
         let server = try RedisServer {
-            // A real server that takes about a second to load, and answers LOADING in the meantime.
-            $0.further = [["key-load-delay", "300"], ["loading-process-events-interval-bytes", "1024"]]
+            // A real server that takes about a second to load, and answers LOADING every 2 MB.
+            $0.further = [["key-load-delay", "300"], ["rdbcompression", "no"]]
         }
-        try server.command("EVAL", "for key = 1, 3000 do redis.call('SET', key, 'value') end", "0")
+        try server.command("EVAL", "for key = 1, 3000 do redis.call('SET', key, string.rep('x', 5000)) end", "0")
         try server.command("SAVE")
         let rig = ConnectionRig(try RedisSettings(address: server.url))
         try rig.ready()
