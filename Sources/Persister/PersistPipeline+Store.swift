@@ -181,6 +181,8 @@ extension PersistPipeline {
             partition.fence = claim.fence
             partition.committed = claim.position
             partition.committedGeneration = claim.generation
+            // Committed, though we never heard the answer.
+            if let decided = partition.decided, claim.generation >= decided.generation { partition.decided = nil }
             move(partition)
         }
     }

@@ -7,8 +7,8 @@ import Telemetry
 import TestRigs
 import Testing
 
-/// Clients of two gateways write conditionally while their Redis is killed. With KLINECAST_TORTURE fifty of them write 200 times
-/// each.
+/// Clients of two gateways write conditionally while their Redis is killed: each moves a symbol of its own, and one that all
+/// have. With KLINECAST_TORTURE fifty of them write 200 times each.
 @Suite(.timeLimit(.minutes(20))) struct APIContentionTests {
     private static let isTorture = ProcessInfo.processInfo.environment["KLINECAST_TORTURE"] != nil
     private static let clients = isTorture ? 50 : 8
@@ -30,7 +30,7 @@ import Testing
             let port = rigs[client % 2].server.port
             return Thread {
                 for write in 0..<Self.writes {
-                    do { try Self.write("C\(client)W\(write)", client + write, port, journal) } catch {
+                    do { try Self.write(client, write, port, journal) } catch {
                         journal.withLock { $0.failures.append("\(error)") }
                     }
                 }
@@ -59,19 +59,28 @@ import Testing
         #expect(history.map(\.version) == Array(1...final.tag.version))
         #expect(final.tag.version == Int64(Self.workers + total), "no conflict was stored, and no write twice")
 
-        var (owners, versions): ([String: String], [String: Int64]) = ([:], [:])
+        var (owners, moves): ([String: String], [String: [Int64]]) = ([:], [:])
         for entry in history {
             for step in entry.steps {
                 #expect(owners[step.symbol] == step.from, "\(step)")
                 owners[step.symbol] = step.to
-                if step.from == nil { versions[step.symbol] = entry.version }
+                moves[step.symbol, default: []].append(entry.version)
             }
         }
         #expect(
             owners
                 == Dictionary(uniqueKeysWithValues: final.state.placements.map { ($0.key.name, $0.value.worker.text) }))
-        for (name, version) in done.versions { #expect(versions[name.lowercased()] == version, "\(name)") }
-        #expect(Set(owners.keys) == done.written.union(["hot"]))
+        #expect(Set(owners.keys) == Set((0..<Self.clients).map { "c\($0)" } + ["hot"]))
+        for client in 0..<Self.clients {
+            // Each of its writes moves its symbol on, in the order it wrote them.
+            let moved = moves["c\(client)"] ?? []
+            #expect(moved.count == Self.writes, "client \(client)")
+            for (write, version) in moved.enumerated() {
+                let told = done.versions[Self.name(client, write)]
+                #expect(told == nil || told == version, "client \(client), write \(write)")
+            }
+            #expect(owners["c\(client)"] == "ws-worker-\((client + Self.writes - 1) % Self.workers + 1):8088")
+        }
     }
 
     private struct Journal {
@@ -83,8 +92,11 @@ import Testing
         var count: Int { written.count }
     }
 
-    /// Places its own symbol, and one that all have, until it is told that it did.
-    private static func write(_ name: String, _ number: Int, _ port: UInt16, _ journal: Locked<Journal>) throws {
+    private static func name(_ client: Int, _ write: Int) -> String { "C\(client)W\(write)" }
+
+    /// Gives its own symbol, and the one that all have, to the next worker, until it is told that it did.
+    private static func write(_ client: Int, _ write: Int, _ port: UInt16, _ journal: Locked<Journal>) throws {
+        let name = name(client, write)
         let end = ContinuousClock.now + .seconds(300)
         // From a conflict's answer; where there is none, from a look.
         var known: String?
@@ -94,7 +106,8 @@ import Testing
                 journal.withLock { $0.repetitions += 1 }
                 continue
             }
-            let body = "{\"symbols\":[\"\(name)\",\"HOT\"],\"worker\":\"ws-worker-\(number % workers + 1):8088\"}"
+            let worker = "ws-worker-\((client + write) % workers + 1):8088"
+            let body = "{\"symbols\":[\"C\(client)\",\"HOT\"],\"worker\":\"\(worker)\"}"
             let headers =
                 "If-Match: \(tag)\r\nIdempotency-Key: \(name)\r\nContent-Type: application/json\r\n"
             let answer = try ask("POST", "/ws/dispatch", headers, body, port)
@@ -103,7 +116,7 @@ import Testing
                 let isReplayed = header("Idempotent-Replayed", answer) == "true"
                 let version = header("ETag", answer)?.dropLast().split(separator: "-").last.flatMap { Int64($0) }
                 journal.withLock { journal in
-                    journal.written.insert(name.lowercased())
+                    journal.written.insert(name)
                     if isReplayed { journal.replays += 1 } else { journal.versions[name] = version ?? -1 }
                 }
                 return
