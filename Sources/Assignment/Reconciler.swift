@@ -149,12 +149,14 @@ package struct Reconciler: Sendable {
         return commands
     }
 
-    /// Whether every worker that is not gone reports just what is wanted of it, and nothing else is under way.
+    /// Whether every worker that is not gone reports just what is wanted of it, and nothing else is under way: no epoch
+    /// above what is wanted either.
     package var isSettled: Bool {
         let asked = workers.values.filter { $0.state != .gone }.map(\.name) + wantedByWorker.keys
         return asked.allSatisfy { views[$0]?.answer != nil }
             && views.allSatisfy { worker, view in
-                view.underWay.isEmpty && !view.doubts.keys.contains { wanted[$0]?.worker == worker }
+                view.underWay.isEmpty && !(view.answer?.epochs.contains { isAhead($0.value, for: $0.key) } ?? false)
+                    && !view.doubts.keys.contains { wanted[$0]?.worker == worker }
                     && (view.answer != nil ? needs(of: worker).isEmpty : releases(of: worker).isEmpty)
             }
     }
@@ -303,8 +305,14 @@ extension Reconciler {
         guard let view = views[worker], let report = view.report else { return [] }
         guard !view.isSilent || workers[worker].map({ $0.state != .gone }) ?? true else { return [] }
         return report.subscriptions.keys.sorted(by: Symbol.isOrdered).compactMap { symbol in
-            release(of: symbol, by: worker, report.subscriptions[symbol] ?? [])
+            // What is stored is older than what it does: until epochs were raised above its own nobody knows who owns it.
+            if let epoch = report.epochs[symbol], isAhead(epoch, for: symbol) { return nil }
+            return release(of: symbol, by: worker, report.subscriptions[symbol] ?? [])
         }
+    }
+
+    private func isAhead(_ epoch: Epoch, for symbol: Symbol) -> Bool {
+        wanted[symbol].map { $0.epoch < epoch } ?? false
     }
 
     /// What a worker serves beyond what is wanted of it, once its owner serves it.

@@ -124,6 +124,25 @@ import Testing
         #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].worker == one)
     }
 
+    /// Its word is all that is left of a lost write.
+    @Test func whoServesUnderAnEpochAboveTheStoredOneLetsNothingGoBeforeItIsRaised() throws {
+        var reconciler = Reconciler()
+        func serves(_ worker: WorkerName, _ epoch: Int64) -> Reconciler.Event {
+            let epochs = [symbol: Epoch(reported: epoch)!]
+            return .fresh(WorkerReport(worker: worker, subscriptions: [symbol: [.oneMinute]], epochs: epochs))
+        }
+        var wanted = try state(two)
+        _ = reconciler.on(.wanted(wanted), now: at(0), jitter: 0)
+        #expect(reconciler.on(serves(two, 1), now: at(0), jitter: 0).isEmpty)
+        #expect(reconciler.on(serves(one, 5), now: at(0), jitter: 0).isEmpty)
+        #expect(!reconciler.isSettled && reconciler.reportedEpochs == [symbol: Epoch(reported: 5)!])
+        _ = wanted.raiseEpochs(above: reconciler.reportedEpochs)
+        let told = reconciler.on(.wanted(wanted), now: at(1), jitter: 0)
+        #expect(told.map(\.verb) == [.subscribe] && told[0].worker == two)
+        let cut = reconciler.on(serves(two, 6), now: at(2), jitter: 0)
+        #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].worker == one)
+    }
+
     @Test func theHighestReportedEpochCounts() {
         var reconciler = Reconciler()
         for (worker, epoch) in [(one, 4), (two, 9)] as [(WorkerName, Int64)] {
