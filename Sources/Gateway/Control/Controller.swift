@@ -20,10 +20,9 @@ package final class Controller: Sendable {
     private let settings: ControllerSettings
     private let makeStorage: @Sendable () -> any AssignmentStorage
     private let client: HTTPClient
-    private let mail = Locked<[Mail]>([])
+    private let mail = Mailbox()
     private let shown = Locked(ControllerStatus())
     private let isStopping = Locked(false)
-    private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
     /// - Parameter storage: makes the controller's own, on its thread, with a patience well below the lease's margin.
@@ -45,24 +44,15 @@ package final class Controller: Sendable {
     }
 
     /// Looks at the storage at once rather than at the next interval. Any thread.
-    package func storageChanged() { deliver(.storageChanged) }
+    package func storageChanged() { mail.deliver(.storageChanged) }
 
     /// Gives the lease back, so that another gateway need not wait for its end, and ends the thread; waits for it, no
     /// longer than the storage's patience. After `start`, once.
     package func stop() {
         isStopping.withLock { $0 = true }
-        wake.signal()
+        mail.wake()
         ended.wait()
         client.stop()
-    }
-
-    private func deliver(_ message: Mail) {
-        let isFirst = mail.withLock { mail in
-            mail.append(message)
-            return mail.count == 1
-        }
-        // Whoever takes one takes all.
-        if isFirst { wake.signal() }
     }
 
     private func run() {
@@ -79,10 +69,7 @@ package final class Controller: Sendable {
                 Log.info("Controller's lease won", ["gateway": settings.name])
                 tenure = Tenure(settings, storage, counts, now: .now, call: call)
             }
-            let messages = mail.withLock { mail in
-                defer { mail = [] }
-                return mail
-            }
+            let messages = mail.takeAll()
             action = .none
             // A renewal that is due goes before everything else.
             tenure?.turn(messages) {
@@ -97,7 +84,7 @@ package final class Controller: Sendable {
             }
             show(tenure, counts)
             guard action == .none else { continue }
-            wait(until: min(lease.renewsAt, tenure?.nextTurn ?? lease.renewsAt))
+            mail.wait(until: min(lease.renewsAt, tenure?.nextTurn ?? lease.renewsAt))
             action = renew(&lease, token, storage)
         }
         if lease.isHeld { try? storage.release(.controller, token: token) }
@@ -121,7 +108,7 @@ package final class Controller: Sendable {
     }
 
     private func call(_ call: Call, then message: @escaping @Sendable (Result<Answer, CallError>) -> Mail) {
-        client.call(call) { [weak self] result in self?.deliver(message(result)) }
+        client.call(call) { [weak self] result in self?.mail.deliver(message(result)) }
     }
 
     private func show(_ tenure: Tenure?, _ counts: ControllerStatus.Counts) {
@@ -136,10 +123,5 @@ package final class Controller: Sendable {
                 shown = status
             }
         }
-    }
-
-    private func wait(until deadline: ContinuousClock.Instant) {
-        let milliseconds = max(1, Int((deadline - .now) / .milliseconds(1)))
-        _ = wake.wait(timeout: .now() + .milliseconds(milliseconds))
     }
 }
