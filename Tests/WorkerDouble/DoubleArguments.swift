@@ -14,6 +14,8 @@ struct DoubleArguments: Sendable {
     let slowness: Duration
     /// Commands that are answered with an error before one is taken.
     let failures: Int
+    /// The same for `/unsubscribe` alone.
+    let failedUnsubscribes: Int
     /// From the answer to a command until it shows.
     let lateness: Duration
 
@@ -28,6 +30,7 @@ struct DoubleArguments: Sendable {
         terms = milliseconds("--lease").map { Lease.Terms(lasting: $0) } ?? .standard
         slowness = milliseconds("--slow") ?? .zero
         failures = value("--fail").flatMap { Int($0) } ?? 0
+        failedUnsubscribes = value("--fail-unsubscribe").flatMap { Int($0) } ?? 0
         lateness = milliseconds("--late") ?? .zero
     }
 }

@@ -15,6 +15,7 @@ final class WorkerProcess: Sendable {
         var channels: [String: [String: ContinuousClock.Instant]] = [:]
         var epochs: [String: Int64] = [:]
         var failures: Int
+        var failedUnsubscribes: Int
         var isRunning = true
     }
 
@@ -24,7 +25,8 @@ final class WorkerProcess: Sendable {
     init(_ arguments: DoubleArguments) {
         self.arguments = arguments
         let lease = arguments.redis.map { _ in Lease(arguments.terms, now: .now) }
-        state = Locked(State(lease: lease, failures: arguments.failures))
+        state = Locked(
+            State(lease: lease, failures: arguments.failures, failedUnsubscribes: arguments.failedUnsubscribes))
     }
 
     func run() throws {
@@ -59,22 +61,24 @@ final class WorkerProcess: Sendable {
         Thread.detachNewThread {
             let storage = RedisAssignments(redis, patience: .milliseconds(500))
             while true {
+                Self.sleep(until: state.withLock { $0.lease?.renewsAt } ?? .now)
                 let begun = monotonic()
                 let sent = ContinuousClock.now
-                let isDue = state.withLock { $0.lease.map { $0.renewsAt <= sent } ?? false }
-                if isDue {
-                    let isGranted = try? storage.acquire(name, token: token, for: arguments.terms.duration)
-                    Self.happened(isGranted.map { $0 ? .granted(sent: sent) : .refused } ?? .failed, begun, state)
-                }
-                usleep(5_000)
+                let isGranted = try? storage.acquire(name, token: token, for: arguments.terms.duration)
+                Self.happened(isGranted.map { $0 ? .granted(sent: sent) : .refused } ?? .failed, begun, state)
             }
         }
         Thread.detachNewThread {
             while true {
+                // A lease that is won meanwhile lasts longer than an interval.
+                Self.sleep(until: state.withLock { $0.lease?.end } ?? .now + arguments.terms.interval)
                 Self.happened(.tick, 0, state)
-                usleep(5_000)
             }
         }
+    }
+
+    private static func sleep(until moment: ContinuousClock.Instant) {
+        Thread.sleep(forTimeInterval: max(0, (moment - .now) / .seconds(1)))
     }
 
     private static func happened(_ event: Lease.Event, _ begun: UInt64, _ state: Locked<State>) {
@@ -158,6 +162,10 @@ final class WorkerProcess: Sendable {
 
     private func unsubscribe(_ request: Request) -> Response {
         change(request) { state, symbol, timeframes, _ in
+            if state.failedUnsubscribes > 0 {
+                state.failedUnsubscribes -= 1
+                return Self.refused(500, "Told to fail")
+            }
             for timeframe in timeframes {
                 state.channels[symbol]?["futures/klineBin\(Self.spelled(timeframe)):\(symbol)"] = nil
             }
