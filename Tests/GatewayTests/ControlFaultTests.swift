@@ -95,6 +95,47 @@ import Testing
         #expect(try rig.stored().state(of: "ws-2") == .active)
     }
 
+    /// It keeps no lease that would end, so it serves on: whoever has its symbols by then is not alone until it is told.
+    @Test(arguments: [LinkFault.refuses, .swallows])
+    func aPlainWorkerThatWasCutOffLetsGoExactlyWhatItHad(fault: LinkFault) throws {
+        let rig = try ControlRig()
+        let double = try WorkerDoubleRig(["--name", "ws-1"])
+        let others = try (2...3).map { try WorkerDoubleRig(["--name", "ws-\($0)"]) }
+        let link = try TCPProxy(to: double.port)
+        defer { link.end() }
+        try rig.register("ws-1", at: link.port)
+        for (number, other) in others.enumerated() { try rig.register("ws-\(number + 2)", at: other.port) }
+        let controller = try rig.control()
+        try rig.dispatch(Self.symbols)
+        try rig.waitUntilSettled(controller)
+        let before = try rig.stored()
+        let cut = ContinuousClock.now
+        switch fault {
+        case .refuses: link.shut()
+        case .swallows: link.freeze()
+        }
+        try expectReplaced("ws-1", rig, before, since: cut)
+        #expect(double.lines(beginning: "POST /unsubscribe").isEmpty, "nobody could tell it")
+        switch fault {
+        case .refuses: try link.reopen()
+        case .swallows: link.thaw()
+        }
+        try eventually("it lets go", within: ControlRig.patience) {
+            double.lines(beginning: "POST /unsubscribe 200").count == 3
+        }
+        try rig.waitUntilSettled(controller)
+        let had = try #require(before.symbolsByWorker["ws-1"])
+        #expect(
+            Set(double.lines(beginning: "POST /unsubscribe").map(\.text))
+                == Set(had.map { #"POST /unsubscribe 200 {"symbol":"\#($0.uppercased())","tfs":["1m","1h"]}"# }))
+        #expect(others.allSatisfy { $0.lines(beginning: "POST /unsubscribe").isEmpty })
+        #expect(try rig.stored().state(of: "ws-1") == .active && rig.stored().symbolsByWorker["ws-1"] == nil)
+        #expect(controller.status.workers.first?.symbols == 0)
+    }
+
+    /// What a link that is cut does with connections.
+    enum LinkFault { case refuses, swallows }
+
     @Test(arguments: [true, false]) func aWorkerWithoutRedisStopsBeforeItsSymbolsMove(canBeAsked: Bool) throws {
         let rig = try ControlRig()
         let redis = try TCPProxy(to: rig.server.port)

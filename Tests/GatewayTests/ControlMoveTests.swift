@@ -66,6 +66,75 @@ import Testing
         #expect(controller.status.counts.commandsFailed == 3)
     }
 
+    @Test(arguments: [false, true]) func anUnsubscribeThatFailsIsToldAndTriedUntilItIsDone(plain: Bool) throws {
+        let rig = try ControlRig()
+        let fails = ["--fail-unsubscribe", "3"]
+        let old = plain ? try WorkerDoubleRig(["--name", "ws-1"] + fails) : try rig.worker("ws-1", fails)
+        let new = plain ? try WorkerDoubleRig(["--name", "ws-2"]) : try rig.worker("ws-2")
+        try rig.register("ws-1", at: old.port)
+        try rig.register("ws-2", at: new.port)
+        let controller = try rig.control()
+        try rig.dispatch(["btcusdt"], to: "ws-1")
+        try rig.waitUntilSettled(controller)
+        try rig.dispatch(["btcusdt"], to: "ws-2")
+        let storage = try rig.storage()
+        let told = try eventually("what is pending is told", within: ControlRig.patience) {
+            try storage.progress().flatMap { $0.pending.first?.error == nil ? nil : $0 }
+        }
+        #expect(told.tag == (try storage.read().tag) && told.pending.count == 1)
+        #expect(told.pending[0].verb == .unsubscribe && told.pending[0].worker == GatewayTests.worker("ws-1"))
+        #expect(told.pending[0].symbol == symbol("btcusdt") && told.pending[0].attempts >= 1)
+        #expect(told.pending[0].error == "answered 500: Told to fail")
+        try eventually("it is counted", within: ControlRig.patience) { controller.status.pending.first?.attempts == 3 }
+        #expect(!controller.status.isSettled)
+        try rig.waitUntilSettled(controller)
+        try eventually("nothing is pending any more", within: ControlRig.patience) {
+            try storage.progress()?.pending.isEmpty ?? false
+        }
+        let tried = requests(old, "POST /unsubscribe")
+        #expect(tried.map { $0.text.contains(" 200 ") } == [false, false, false, true])
+        // Half of what doubles from half a second.
+        for (number, least) in [250, 500, 1_000].enumerated() where tried.count == 4 {
+            #expect(tried[number + 1].moment >= tried[number].moment + UInt64(least) * 1_000_000)
+        }
+        #expect(requests(new, "POST /unsubscribe").isEmpty)
+    }
+
+    /// It keeps its lease, so that it is not gone, and nobody can tell it.
+    @Test func anUnsubscribeThatCannotBeToldIsPendingUntilTheWorkerAnswers() throws {
+        let rig = try ControlRig()
+        let old = try rig.worker("ws-1")
+        let new = try rig.worker("ws-2")
+        let link = try TCPProxy(to: old.port)
+        defer { link.end() }
+        try rig.register("ws-1", at: link.port)
+        try rig.register("ws-2", at: new.port)
+        let controller = try rig.control()
+        try rig.dispatch(["btcusdt"], to: "ws-1")
+        try rig.waitUntilSettled(controller)
+        link.shut()
+        try rig.dispatch(["btcusdt"], to: "ws-2")
+        let storage = try rig.storage()
+        func isPending() throws -> Bool {
+            let progress = try storage.progress()
+            return try progress?.tag == storage.read().tag && progress?.pending.map(\.verb) == [.unsubscribe]
+                && progress?.pending[0].worker == GatewayTests.worker("ws-1") && progress?.pending[0].error != nil
+        }
+        try eventually("it is pending", within: ControlRig.patience, isPending)
+        // Longer than a lease, by what is said again and again.
+        let end = ContinuousClock.now + rig.terms.duration * 2
+        try eventually("two leases' time goes by", within: ControlRig.patience) {
+            let isStill = try isPending()
+            #expect(isStill)
+            return .now > end
+        }
+        #expect(try storage.read().state(of: "ws-1") == .active)
+        #expect(requests(old, "POST /unsubscribe").isEmpty)
+        try link.reopen()
+        try eventually("it is told", within: ControlRig.patience) { !requests(old, "POST /unsubscribe 200").isEmpty }
+        try rig.waitUntilSettled(controller)
+    }
+
     @Test func aSlowWorkerIsSilentAndHoldsNobodyUp() throws {
         let rig = try ControlRig()
         let slow = try WorkerDoubleRig(["--name", "ws-1", "--slow", "3000"])
@@ -129,5 +198,19 @@ import Testing
             try eventually("the time has gone", within: ControlRig.patience) { ContinuousClock.now > end }
             #expect(try storage.read().symbolsByWorker.count == 1)
         }
+    }
+
+    /// The controller that saw the new worker ends before it levels the loads.
+    @Test func theNextControllerLevelsWhatTheOneBeforeHadStillToLevel() throws {
+        let rig = try ControlRig()
+        let doubles = try (1...2).map { try WorkerDoubleRig(["--name", "ws-\($0)"]) }
+        try rig.register("ws-1", at: doubles[0].port)
+        try rig.dispatch((1...4).map { "s\($0)usdt" })
+        try rig.register("ws-2", at: doubles[1].port)
+        let next = try rig.control("gateway-2") { $0.autoRebalance = .live }
+        try eventually("the loads are level", within: ControlRig.patience) {
+            try rig.stored().symbolsByWorker.values.map(\.count) == [2, 2]
+        }
+        try rig.waitUntilSettled(next)
     }
 }

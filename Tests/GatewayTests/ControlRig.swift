@@ -16,19 +16,30 @@ final class ControlRig {
     static let terms = Lease.Terms(lasting: .seconds(4))
     /// What a test waits for something that takes a lease and a second: five times that.
     static let patience = (terms.duration + .seconds(1)) * 5
+    var patience: Duration { (terms.duration + .seconds(1)) * 5 }
 
     let server: RedisServer
+    /// The controllers' and the workers'.
+    let terms: Lease.Terms
+    /// Where everybody finds Redis.
+    var place: UInt16
+    /// Comes before each call of the storage of controllers from here on.
+    var hook: HookedStorage.Hook?
     private(set) var controllers: [Controller] = []
 
-    init() throws { server = try RedisServer { $0.isDurable = true } }
+    init(_ terms: Lease.Terms = ControlRig.terms) throws {
+        self.terms = terms
+        server = try RedisServer { $0.isDurable = true }
+        place = server.port
+    }
 
     deinit { for controller in controllers { controller.stop() } }
 
     /// It was stopped already.
     func forget(_ controller: Controller) { controllers.removeAll { $0 === controller } }
 
-    func redis(port: UInt16? = nil) throws -> Redis.RedisSettings {
-        var settings = Redis.RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: port ?? server.port))
+    func redis() throws -> Redis.RedisSettings {
+        var settings = Redis.RedisSettings(endpoint: .tcp(host: "127.0.0.1", port: place))
         settings.backoff = .milliseconds(20) ... .milliseconds(200)
         return settings
     }
@@ -41,10 +52,15 @@ final class ControlRig {
     func control(_ name: String = "gateway-1", _ change: (inout ControllerSettings) -> Void = { _ in }) throws
         -> Controller
     {
-        var settings = ControllerSettings(name: name, lease: Self.terms)
+        var settings = ControllerSettings(name: name, lease: terms)
+        // Five seconds of ten, as in production.
+        settings.calls = CallLimits(deadline: terms.duration / 2)
         change(&settings)
-        let redis = try redis()
-        let controller = Controller(settings) { RedisAssignments(redis, patience: .seconds(1)) }
+        let (redis, hook) = (try redis(), hook)
+        let controller = Controller(settings) {
+            let storage = RedisAssignments(redis, patience: .seconds(1))
+            return hook.map { HookedStorage(storage, $0) } ?? storage
+        }
         controllers.append(controller)
         controller.start()
         return controller
@@ -52,8 +68,8 @@ final class ControlRig {
 
     /// A worker of ours, which knows Redis, registered; at other ports where something stands between.
     func worker(_ name: String, redisPort: UInt16? = nil, _ more: [String] = []) throws -> WorkerDoubleRig {
-        let redis = "redis://127.0.0.1:\(redisPort ?? server.port)"
-        let milliseconds = Int(Self.terms.duration / .milliseconds(1))
+        let redis = "redis://127.0.0.1:\(redisPort ?? place)"
+        let milliseconds = Int(terms.duration / .milliseconds(1))
         return try WorkerDoubleRig(["--name", name, "--redis", redis, "--lease", "\(milliseconds)"] + more)
     }
 
@@ -83,10 +99,16 @@ final class ControlRig {
         for controller in controllers { controller.storageChanged() }
     }
 
+    /// Who gave the controller's lease back, or was replaced, ends.
+    func stop(_ controller: Controller) {
+        controller.stop()
+        forget(controller)
+    }
+
     /// The controller has seen all that is stored, and every worker does just that.
     func waitUntilSettled(_ controller: Controller) throws {
         let storage = try storage()
-        try eventually("all workers do what is stored", within: Self.patience, every: .milliseconds(20)) {
+        try eventually("all workers do what is stored", within: patience, every: .milliseconds(20)) {
             let status = controller.status
             let tag = try storage.read().tag
             return status.isSettled && status.tag == tag

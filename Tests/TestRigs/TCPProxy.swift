@@ -13,6 +13,7 @@ package final class TCPProxy: Sendable {
     }
 
     private struct State {
+        var target: UInt16
         var listener: Int32 = -1
         var pairs: [Pair] = []
         var isFrozen = false
@@ -24,12 +25,11 @@ package final class TCPProxy: Sendable {
     }
 
     package let port: UInt16
-    private let target: UInt16
-    private let state = Guarded(State())
+    private let state: Guarded<State>
     private let ended = DispatchSemaphore(value: 0)
 
     package init(to target: UInt16) throws {
-        self.target = target
+        state = Guarded(State(target: target))
         port = freePort()
         try reopen()
         let thread = Thread { [weak self] in
@@ -98,6 +98,14 @@ package final class TCPProxy: Sendable {
         }
     }
 
+    /// The server has moved: ends every connection, and makes new ones to this port.
+    package func move(to target: UInt16) {
+        state.withLock { state in
+            state.target = target
+            Self.cut(&state)
+        }
+    }
+
     private static func cut(_ state: inout State) {
         for pair in state.pairs {
             close(pair.client)
@@ -140,7 +148,7 @@ package final class TCPProxy: Sendable {
     private func take(_ state: inout State) {
         guard state.listener >= 0, let client = LocalSocket.accept(state.listener) else { return }
         state.accepted += 1
-        guard let server = LocalSocket.connect(target) else {
+        guard let server = LocalSocket.connect(state.target) else {
             close(client)
             return
         }
