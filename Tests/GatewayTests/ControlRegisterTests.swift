@@ -62,6 +62,24 @@ import Testing
         try rig.waitUntilSettled(controller)
     }
 
+    /// The old process answers a question from before the move, the new one nothing yet: nobody lets go by that.
+    @Test func anAnswerFromTheOldAddressIsNotTheNewProcesss() throws {
+        let rig = try ControlRig()
+        let first = try WorkerDoubleRig(["--name", "a", "--slow", "1000"])
+        let second = try WorkerDoubleRig(["--name", "b", "--slow", "4000"])
+        try rig.register("ws-1", at: first.port)
+        let controller = try rig.control { $0.calls = CallLimits(deadline: .seconds(60)) }
+        try rig.dispatch(["btcusdt"])
+        try rig.waitUntilSettled(controller)
+        try rig.register("ws-1", at: second.port)
+        controller.storageChanged()
+        try eventually("the old one lets go", within: rig.patience * 2) {
+            !first.lines(beginning: "POST /unsubscribe 200").isEmpty
+        }
+        let taken = try #require(second.lines(beginning: "POST /subscribe 200").first)
+        #expect(taken.moment < first.lines(beginning: "POST /unsubscribe 200")[0].moment)
+    }
+
     @Test func workersOfTheSettingsAreRegisteredAgainWhenRedisLostAll() throws {
         let rig = try ControlRig()
         let double = try WorkerDoubleRig(["--name", "any"])

@@ -2,6 +2,8 @@ import Assignment
 import Curl
 import Foundation
 import Gateway
+import HTTP
+import MarketData
 import Telemetry
 import TestRigs
 import Testing
@@ -207,5 +209,27 @@ import Testing
         let controller = try rig.control { $0.calls = CallLimits(deadline: .seconds(60)) }
         try eventually("it has answered twice", within: rig.patience) { controller.status.counts.statusAnswers == 2 }
         #expect(try rig.storage().history(limit: 100).allSatisfy { $0.action != .gone })
+    }
+
+    /// It answers, whatever it means: its symbols stay where they are.
+    @Test(arguments: ["<html>", String(repeating: "x", count: 100_000)])
+    func whoseAnswerIsNoStatusIsNotGone(document: String) throws {
+        let rig = try ControlRig()
+        let answer = Locked(#"{"kline_channels":["futures/klineBin1m:BTCUSDT"]}"#)
+        let server = try Server(
+            host: "127.0.0.1", port: 0, setting: "--port",
+            routes: [Route("GET", "/status") { _ in Response(body: Array(answer.withLock { $0 }.utf8)) }], hosts: .any,
+            metrics: HTTPMetrics())
+        defer { server.stop() }
+        try rig.register("ws-1", at: server.port)
+        let controller = try rig.control { $0.calls.answerBytes = 1 << 16 }
+        try rig.dispatch(["btcusdt"], timeframes: [.oneMinute])
+        try rig.waitUntilSettled(controller)
+        answer.withLock { $0 = document }
+        try eventually("that is said", within: rig.patience) { controller.status.workers.first?.error != nil }
+        let end = ContinuousClock.now + rig.terms.duration * 2
+        try eventually("two leases' time goes by", within: rig.patience) { .now > end }
+        #expect(try rig.storage().history(limit: 100).allSatisfy { $0.action != .gone })
+        #expect(!controller.status.isSettled)
     }
 }

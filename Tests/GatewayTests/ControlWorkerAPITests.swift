@@ -64,6 +64,29 @@ import Testing
         #expect(throws: WorkerAPIError.self) { try read(document) }
     }
 
+    @Test func aWorkerMayServeTenThousandSymbolsInAllTimeframes() throws {
+        var names: [String] = []
+        for number in 0..<10_000 {
+            for timeframe in Timeframe.allCases { names.append("futures/klineBin\(timeframe.rawValue):S\(number)USDT") }
+        }
+        let document = "{\"kline_channels\":[\"" + names.joined(separator: "\",\"") + "\"]}"
+        #expect(document.utf8.count < CallLimits().answerBytes)
+        let report = try read(document).report
+        #expect(report.subscriptions.count == 10_000)
+        #expect(report.subscriptions.values.allSatisfy { $0.count == Timeframe.allCases.count })
+    }
+
+    /// Whatever is not ours to read is skipped: numbers as fast as words, so that no document holds the controller up.
+    @Test func numbersAreSkippedAsFastAsWords() throws {
+        func took(_ value: String) throws -> Duration {
+            let many = [String](repeating: value, count: 100_000).joined(separator: ",")
+            return try ContinuousClock().measure { _ = try read("{\"kline_channels\":[],\"other\":[\(many)]}") }
+        }
+        let (words, numbers) = (try took("\"1\""), try took("111"))
+        print("SKIP words \(words), numbers \(numbers)")
+        #expect(numbers < words * 5)
+    }
+
     @Test func aWorkerThatWasStoppedServesNothing() throws {
         #expect(throws: WorkerAPIError.notRunning) {
             try read(#"{"is_running":false,"kline_channels":["futures/klineBin1m:BTCUSDT"]}"#)
