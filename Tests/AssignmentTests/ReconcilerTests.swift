@@ -193,7 +193,7 @@ import Testing
         #expect(reconciler.on(report(two, [symbol: [.oneMinute]]), now: at(0), jitter: 0).isEmpty)
         let pending = reconciler.pending
         #expect(pending.map(\.verb) == [.unsubscribe] && pending[0].worker == one && !reconciler.isSettled)
-        #expect(pending[0].error == "the worker does not answer")
+        #expect(pending.first?.error == "the worker does not answer")
         wanted.setState(.gone, of: one)
         _ = reconciler.on(.wanted(wanted), now: at(1), jitter: 0)
         #expect(reconciler.pending.isEmpty && reconciler.isSettled, "of one that is gone nobody knows")

@@ -230,6 +230,7 @@ import Testing
         let end = ContinuousClock.now + rig.terms.duration * 2
         try eventually("two leases' time goes by", within: rig.patience) { .now > end }
         #expect(try rig.storage().history(limit: 100).allSatisfy { $0.action != .gone })
+        #expect(try rig.storage().leases(of: [worker("ws-1")]).count == 1, "readers see that it is heard")
         #expect(!controller.status.isSettled)
     }
 }
