@@ -126,7 +126,7 @@ import Testing
         let end = ContinuousClock.now + rig.terms.duration * 2
         try eventually("two leases' time goes by", within: ControlRig.patience) {
             let isStill = try isPending()
-            #expect(isStill)
+            try #require(isStill)
             return .now > end
         }
         #expect(try storage.read().state(of: "ws-1") == .active)

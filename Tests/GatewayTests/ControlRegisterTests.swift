@@ -1,5 +1,6 @@
 import Assignment
 import Curl
+import Foundation
 import Gateway
 import Telemetry
 import TestRigs
@@ -140,5 +141,32 @@ import Testing
                 && double.lines(beginning: "POST /unsubscribe 200").contains { $0.text.contains("DRIFTUSDT") }
         }
         try rig.waitUntilSettled(controller)
+    }
+
+    /// Its name leads elsewhere from one moment to the next: what the name service said before is not believed for long.
+    @Test(.enabled(if: WorkerDoubleRig.canHaveHosts, "needs unshare --map-root-user --mount"))
+    func aWorkerIsFoundWhereItsNameLeadsNow() throws {
+        let rig = try ControlRig()
+        let folder = try TemporaryFolder("hosts")
+        let hosts = folder.file("hosts")
+        func lead(to address: String) throws {
+            // Into the same file: it is mounted.
+            try "\(address) worker.test\n".write(toFile: hosts, atomically: false, encoding: .utf8)
+        }
+        try lead(to: "127.0.0.1")
+        let here = try WorkerDoubleRig(["--name", "here"])
+        let there = try WorkerDoubleRig(["--name", "there", "--host", "127.0.0.2", "--port", "\(here.port)"])
+        _ = try rig.service().register(
+            worker("ws-1"), address: "worker.test:\(here.port)", capacity: nil, weight: 1, .live())
+        let milliseconds = Int(rig.terms.duration / .milliseconds(1))
+        let redis = "redis://127.0.0.1:\(rig.place)"
+        let controller = try WorkerDoubleRig(
+            ["--controls", "--name", "gateway-1", "--lease", "\(milliseconds)", "--redis", redis], hosts: hosts)
+        try rig.dispatch(["btcusdt"])
+        try told(here, "POST /subscribe 200")
+        try lead(to: "127.0.0.2")
+        here.kill()
+        try told(there, "POST /subscribe 200")
+        withExtendedLifetime(controller) {}
     }
 }

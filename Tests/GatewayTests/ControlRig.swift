@@ -127,10 +127,12 @@ final class WorkerDoubleRig: Sendable {
     let port: UInt16
     private let process: ChildProcess
 
-    init(_ arguments: [String]) throws {
+    /// - Parameter hosts: the process reads this file for /etc/hosts, where `canHaveHosts`.
+    init(_ arguments: [String], hosts: String? = nil) throws {
+        let words = hosts.map { Self.ownHosts + [$0, Self.binary] + arguments } ?? [Self.binary] + arguments
         // Nobody there: a proxy of the environment must not be asked.
         let process = try ChildProcess(
-            Self.binary, arguments,
+            words[0], Array(words.dropFirst()),
             environment: ["http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"])
         self.process = process
         if arguments.contains("--controls") {
@@ -143,6 +145,16 @@ final class WorkerDoubleRig: Sendable {
             }
         }
     }
+
+    /// A user may have a mount of its own here, which is all that it takes.
+    static let canHaveHosts: Bool = {
+        let process = try? ChildProcess("unshare", Array(ownHosts.dropFirst()) + ["/dev/null", "true"])
+        return process?.waitForExit() == 0
+    }()
+
+    private static let ownHosts = [
+        "unshare", "--map-root-user", "--mount", "sh", "-c", #"mount --bind "$0" /etc/hosts && exec "$@""#,
+    ]
 
     /// Beside the test bundle.
     private static let binary: String = {

@@ -7,6 +7,9 @@ import Redis
 struct DoubleArguments: Sendable {
     let controls: Bool
     let name: String
+    let host: String
+    /// 0: any that is free.
+    let port: UInt16
     /// `nil`: a worker that knows no Redis.
     let redis: Redis.RedisSettings?
     let terms: Lease.Terms
@@ -26,6 +29,8 @@ struct DoubleArguments: Sendable {
         func milliseconds(_ flag: String) -> Duration? { value(flag).flatMap { Int($0) }.map { .milliseconds($0) } }
         controls = words.contains("--controls")
         name = value("--name") ?? "double"
+        host = value("--host") ?? "127.0.0.1"
+        port = value("--port").flatMap { UInt16($0) } ?? 0
         redis = try value("--redis").map { Redis.RedisSettings(try RedisURL(parsing: $0)) }
         terms = milliseconds("--lease").map { Lease.Terms(lasting: $0) } ?? .standard
         slowness = milliseconds("--slow") ?? .zero

@@ -45,7 +45,8 @@ final class WorkerProcess: Sendable {
             routes.append(Route("POST", prefix + "/unsubscribe") { [self] in answer($0, unsubscribe) })
         }
         let server = try Server(
-            host: "127.0.0.1", port: 0, setting: "--port", routes: routes, hosts: .any, metrics: HTTPMetrics())
+            host: arguments.host, port: arguments.port, setting: "--port", routes: routes, hosts: .any,
+            metrics: HTTPMetrics())
         say("listening \(server.port)")
         if let redis = arguments.redis { keepLease(redis) }
         // A test that was killed leaves no process behind.
