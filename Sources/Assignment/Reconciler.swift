@@ -186,6 +186,10 @@ package struct Reconciler: Sendable {
         }
     }
 
+    /// Whether the worker was told to let something go after its newest report was asked for: the next one is news, even
+    /// when it says the same.
+    package func awaitsReport(of worker: WorkerName) -> Bool { !(views[worker]?.doubts.isEmpty ?? true) }
+
     private func pending(_ verb: Verb, _ worker: WorkerName, _ symbol: Symbol, otherwise: String?) -> Pending {
         let trial = views[worker]?.trials[symbol].flatMap { $0.command.verb == verb ? $0 : nil }
         return Pending(

@@ -2,7 +2,6 @@ import Assignment
 import Curl
 import Foundation
 import Gateway
-import Telemetry
 import TestRigs
 import Testing
 
@@ -124,22 +123,24 @@ import Testing
         let controller = try rig.control()
         try rig.dispatch(["btcusdt"])
         try rig.waitUntilSettled(controller)
-        let client = HTTPClient()
-        defer { client.stop() }
-        func tell(_ verb: String, _ symbol: String) throws {
-            let body = Array(#"{"symbol":"\#(symbol)","tfs":["1m","1h"]}"#.utf8)
-            let done = Locked(false)
-            client.call(Call(post: body, to: "http://127.0.0.1:\(double.port)/\(verb)")) { _ in
-                done.withLock { $0 = true }
-            }
-            try eventually("it was told") { done.withLock { $0 } }
-        }
-        try tell("subscribe", "DRIFTUSDT")
-        try tell("unsubscribe", "BTCUSDT")
+        try double.tell("subscribe", "DRIFTUSDT")
+        try double.tell("unsubscribe", "BTCUSDT")
         try eventually("both are repaired", within: ControlRig.patience) {
             double.lines(beginning: "POST /subscribe 200").count { $0.text.contains("BTCUSDT") } == 2
                 && double.lines(beginning: "POST /unsubscribe 200").contains { $0.text.contains("DRIFTUSDT") }
         }
+        try rig.waitUntilSettled(controller)
+    }
+
+    /// Nobody wanted what it serves, it refused to let go, and then somebody wants it: its next report says what the last did.
+    @Test func anOwnerThatRefusedToLetGoIsSettledByItsNextReport() throws {
+        let rig = try ControlRig()
+        let double = try WorkerDoubleRig(["--name", "ws-1", "--fail-unsubscribe", "1"])
+        try double.tell("subscribe", "BTCUSDT")
+        try rig.register("ws-1", at: double.port)
+        let controller = try rig.control()
+        try told(double, "POST /unsubscribe 500")
+        try rig.dispatch(["btcusdt"])
         try rig.waitUntilSettled(controller)
     }
 

@@ -168,6 +168,16 @@ final class WorkerDoubleRig: Sendable {
     var lines: [Line] { Self.lines(process.text) }
     func lines(beginning prefix: String) -> [Line] { lines.filter { $0.text.hasPrefix(prefix) } }
 
+    /// Somebody else than a controller tells it, and waits for its answer.
+    func tell(_ verb: String, _ symbol: String) throws {
+        let client = HTTPClient()
+        defer { client.stop() }
+        let body = Array(#"{"symbol":"\#(symbol)","tfs":["1m","1h"]}"#.utf8)
+        let isDone = Locked(false)
+        client.call(Call(post: body, to: "http://127.0.0.1:\(port)/\(verb)")) { _ in isDone.withLock { $0 = true } }
+        try eventually("\(verb) \(symbol) is answered") { isDone.withLock { $0 } }
+    }
+
     func kill() {
         process.signal(SIGKILL)
         process.waitForExit()

@@ -222,8 +222,8 @@ import Testing
             metrics: HTTPMetrics())
         defer { server.stop() }
         try rig.register("ws-1", at: server.port)
-        let controller = try rig.control { $0.calls.answerBytes = 1 << 16 }
         try rig.dispatch(["btcusdt"], timeframes: [.oneMinute])
+        let controller = try rig.control { $0.calls.answerBytes = 1 << 16 }
         try rig.waitUntilSettled(controller)
         answer.withLock { $0 = document }
         try eventually("that is said", within: rig.patience) { controller.status.workers.first?.error != nil }
@@ -232,5 +232,30 @@ import Testing
         #expect(try rig.storage().history(limit: 100).allSatisfy { $0.action != .gone })
         #expect(try rig.storage().leases(of: [worker("ws-1")]).count == 1, "readers see that it is heard")
         #expect(!controller.status.isSettled)
+    }
+
+    /// What is not answered by the lease's end is given up, however long answers may take otherwise.
+    @Test func aCommandEndsWithTheLeaseUnderWhichItWasGiven() throws {
+        let rig = try ControlRig()
+        let ends = DispatchSemaphore(value: 0)
+        let server = try Server(
+            host: "127.0.0.1", port: 0, setting: "--port",
+            routes: [
+                Route("GET", "/status") { _ in Response(body: Array(#"{"kline_channels":[]}"#.utf8)) },
+                Route("POST", "/subscribe") { _ in
+                    ends.wait()
+                    ends.signal()
+                    return Response(body: [])
+                },
+            ], hosts: .any, metrics: HTTPMetrics())
+        defer {
+            ends.signal()
+            server.stop()
+        }
+        try rig.register("ws-1", at: server.port)
+        try rig.dispatch(["btcusdt"])
+        let controller = try rig.control { $0.calls = CallLimits(deadline: .seconds(600)) }
+        try eventually("it is given up", within: rig.patience) { controller.status.counts.commandsFailed > 0 }
+        #expect(controller.status.holdsLease)
     }
 }

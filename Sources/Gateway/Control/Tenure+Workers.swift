@@ -37,7 +37,7 @@ extension Tenure {
                 gone.insert(worker)
             }
             let isNews = old != status
-            isChanged = isChanged || isNews
+            isChanged = isChanged || isNews || reconciler.awaitsReport(of: worker)
             mayLackEpochs = mayLackEpochs || isNews
             note(.reported(status.report, asked: contact.askedAt))
             if isNews { warn(of: status, from: worker, old) }
