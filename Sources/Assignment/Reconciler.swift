@@ -315,8 +315,9 @@ extension Reconciler {
         }
     }
 
+    /// By a word that `AssignmentState.raiseEpochs` believes: nothing waits for what is never raised.
     private func isAhead(_ epoch: Epoch, for symbol: Symbol) -> Bool {
-        wanted[symbol].map { $0.epoch < epoch } ?? false
+        epoch.number <= Epoch.reportLimit && wanted[symbol].map { $0.epoch < epoch } ?? false
     }
 
     /// What a worker serves beyond what is wanted of it, once its owner serves it.

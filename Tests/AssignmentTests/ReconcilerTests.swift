@@ -1,6 +1,5 @@
 import Assignment
 import MarketData
-import TestRigs
 import Testing
 
 @Suite struct ReconcilerTests {
@@ -143,6 +142,20 @@ import Testing
         #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].worker == one)
     }
 
+    @Test func anEpochThatNobodyBelievesHoldsNothingUp() throws {
+        var reconciler = Reconciler()
+        func serves(_ worker: WorkerName, _ epoch: Int64) -> Reconciler.Event {
+            let epochs = [symbol: Epoch(reported: epoch)!]
+            return .fresh(WorkerReport(worker: worker, subscriptions: [symbol: [.oneMinute]], epochs: epochs))
+        }
+        var wanted = try state(two)
+        _ = reconciler.on(.wanted(wanted), now: at(0), jitter: 0)
+        _ = reconciler.on(serves(two, 1), now: at(0), jitter: 0)
+        let cut = reconciler.on(serves(one, Epoch.reportLimit + 1), now: at(0), jitter: 0)
+        #expect(cut.map(\.verb) == [.unsubscribe] && cut[0].worker == one)
+        #expect(wanted.raiseEpochs(above: reconciler.reportedEpochs).isEmpty)
+    }
+
     @Test func theHighestReportedEpochCounts() {
         var reconciler = Reconciler()
         for (worker, epoch) in [(one, 4), (two, 9)] as [(WorkerName, Int64)] {
@@ -241,6 +254,12 @@ import Testing
         var history = ReconcilerHistory(seed: seed)
         try history.run()
     }
+
+    /// The same with workers that name epochs, and a storage that goes back to what it was, again and again.
+    @Test(arguments: 0..<UInt64(40 * Bench.torture)) func noEpochHasTwoOwnersThoughWritesAreLost(seed: UInt64) throws {
+        var history = ReconcilerHistory(seed: seed, losesWrites: true)
+        try history.run()
+    }
 }
 
 extension Reconciler {
@@ -254,116 +273,5 @@ extension Reconciler.Event {
     /// A report that was asked for after everything that happened.
     static func fresh(_ report: WorkerReport) -> Self {
         .reported(report, asked: .now + .seconds(1_000_000))
-    }
-}
-
-/// Three simulated workers and a reconciler that talks to them.
-private struct ReconcilerHistory {
-    private let seed: UInt64
-    private var random: SeededRandom
-    private var reconciler = Reconciler()
-    private var state = Bench.workers(3)
-    private var served: [WorkerName: [Symbol: Set<Timeframe>]] = [:]
-    private var underWay: [Reconciler.Command] = []
-    /// Reports on their way: when they were asked for, and what was true then.
-    private var answers: [(report: WorkerReport, asked: ContinuousClock.Instant)] = []
-    /// Symbols are only moved: then whatever was once served is served at every moment.
-    private let isGentle: Bool
-    /// What was served before the newest command.
-    private var kept: [Symbol: Set<Timeframe>] = [:]
-    private var now = ContinuousClock.now
-    private let symbols = Array(Bench.contracts.prefix(5))
-
-    init(seed: UInt64) {
-        self.seed = seed
-        random = SeededRandom(seed: seed)
-        isGentle = seed.isMultiple(of: 2)
-    }
-
-    mutating func run() throws {
-        for _ in 0..<150 {
-            now += .milliseconds(Int.random(in: 50...1_500, using: &random))
-            try disturb()
-            step(troubled: true)
-        }
-        for _ in 0..<200 {
-            now += .milliseconds(500)
-            step(troubled: false)
-        }
-        #expect(reconciler.isSettled && reconciler.pending.isEmpty, "seed \(seed)")
-        let wanted = state.placements.mapValues { [$0.worker: Set($0.timeframes)] }
-        for worker in state.registered.map(\.name) {
-            #expect((served[worker] ?? [:]) == wanted.compactMapValues { $0[worker] }, "seed \(seed)")
-        }
-    }
-
-    private mutating func disturb() throws {
-        switch Int.random(in: isGentle ? 2..<12 : 0..<12, using: &random) {
-        case 0:
-            served[Bench.name(Int.random(in: 1...3, using: &random))] = nil
-        case 1: state.remove([symbols.randomElement(using: &random)!])
-        case 2, 3:
-            let worker = Bench.name(Int.random(in: 1...3, using: &random))
-            let timeframes =
-                isGentle
-                ? [.oneMinute, .oneHour] : Array(Timeframe.allCases.shuffled(using: &random).prefix(2))
-            try state.dispatch([symbols.randomElement(using: &random)!], .worker(worker), timeframes: timeframes)
-        default: return
-        }
-        send(.wanted(state))
-    }
-
-    private mutating func step(troubled: Bool) {
-        for worker in state.registered.map(\.name) {
-            if troubled, Int.random(in: 0..<6, using: &random) == 0 {
-                send(.silent(worker))
-            } else if !troubled || Bool.random(using: &random) {
-                answers.append((WorkerReport(worker: worker, subscriptions: served[worker] ?? [:]), now))
-            }
-            // In their order, some a step later than they were asked for.
-            guard let at = answers.firstIndex(where: { $0.report.worker == worker }) else { continue }
-            if troubled, Bool.random(using: &random), answers[at].asked == now { continue }
-            let answer = answers.remove(at: at)
-            send(.reported(answer.report, asked: answer.asked))
-        }
-        for command in underWay.shuffled(using: &random) {
-            if troubled, Int.random(in: 0..<3, using: &random) == 0 { continue }
-            underWay.removeAll { $0 == command }
-            if troubled, Int.random(in: 0..<4, using: &random) == 0 {
-                // It may have been done all the same.
-                if Bool.random(using: &random) { perform(command) }
-                now += .milliseconds(1)
-                send(.failed(command, error: "timed out"))
-            } else {
-                perform(command)
-                now += .milliseconds(1)
-                send(.succeeded(command))
-            }
-        }
-    }
-
-    private mutating func perform(_ command: Reconciler.Command) {
-        let timeframes = Set(command.timeframes)
-        switch command.verb {
-        case .subscribe: served[command.worker, default: [:]][command.symbol, default: []].formUnion(timeframes)
-        case .unsubscribe:
-            served[command.worker]?[command.symbol]?.subtract(timeframes)
-            if served[command.worker]?[command.symbol]?.isEmpty == true {
-                served[command.worker]?[command.symbol] = nil
-            }
-        }
-        if isGentle { look() }
-    }
-
-    private mutating func look() {
-        for symbol in symbols {
-            let now = served.values.reduce(into: Set<Timeframe>()) { $0.formUnion($1[symbol] ?? []) }
-            #expect((kept[symbol] ?? []).isSubset(of: now), "seed \(seed): nobody serves \(symbol)")
-            kept[symbol] = now
-        }
-    }
-
-    private mutating func send(_ event: Reconciler.Event) {
-        underWay += reconciler.on(event, now: now, jitter: Double.random(in: 0..<1, using: &random))
     }
 }
