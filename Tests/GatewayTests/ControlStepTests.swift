@@ -84,6 +84,16 @@ import Testing
         withExtendedLifetime(workers) {}
     }
 
+    @Test(arguments: [Trouble.fails, .isOutrun])
+    func workersOfTheSettingsAreRegisteredThoughTheFirstAttemptFails(trouble: Trouble) throws {
+        let rig = try ControlRig()
+        rig.hook = try hook(trouble, rig, .register)
+        try rig.control { $0.workers = ["127.0.0.1:4001"] }
+        try eventually("it is registered", within: rig.patience) {
+            try rig.stored().state(of: "127.0.0.1:4001") == .active
+        }
+    }
+
     /// Redis comes back without a change, of which workers know alone; raising the epochs fails until they have no more news.
     @Test func epochsAreRaisedThoughTheFirstAttemptsFail() throws {
         let rig = try ControlRig()
