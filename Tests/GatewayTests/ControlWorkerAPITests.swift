@@ -80,10 +80,11 @@ import Testing
     @Test func numbersAreSkippedAsFastAsWords() throws {
         func took(_ value: String) throws -> Duration {
             let many = [String](repeating: value, count: 100_000).joined(separator: ",")
-            return try ContinuousClock().measure { _ = try read("{\"kline_channels\":[],\"other\":[\(many)]}") }
+            let document = "{\"kline_channels\":[],\"other\":[\(many)]}"
+            // The best of some: others use the machine too.
+            return try (0..<5).map { _ in try ContinuousClock().measure { _ = try read(document) } }.min()!
         }
         let (words, numbers) = (try took("\"1\""), try took("111"))
-        print("SKIP words \(words), numbers \(numbers)")
         #expect(numbers < words * 5)
     }
 
