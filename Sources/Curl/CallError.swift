@@ -12,6 +12,14 @@ package enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Its time was over before it was sent.
     case tooLate(String)
 
+    /// The call was not sent.
+    package var isOurs: Bool {
+        switch self {
+        case .tooManyCalls, .stopped, .tooLate: true
+        default: false
+        }
+    }
+
     package var description: String {
         switch self {
         case .badAddress(let address, let words): "\(address): not an address to call: \(words)"

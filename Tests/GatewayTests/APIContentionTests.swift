@@ -50,7 +50,7 @@ import Testing
         let done = journal.withLock { $0 }
         #expect(done.failures == [])
         #expect(done.count == total)
-        let storage = try StorageRig(server: redis).storage()
+        let storage = try StorageRig(server: redis).storage(history: limits)
         let history = Array(try storage.history(limit: total * 2 + 100).reversed())
         let final = try storage.read()
         print(

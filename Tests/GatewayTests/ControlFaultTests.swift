@@ -60,6 +60,23 @@ import Testing
         #expect(try rig.storage().history(limit: 10).map(\.action).prefix(2) == [.rebalance, .gone])
     }
 
+    @Test(arguments: [false, true]) func symbolsOfWorkersThatDieTogetherStayWhereTheyAreUntilOneIsBack(plain: Bool)
+        throws
+    {
+        let rig = try ControlRig()
+        let (controller, workers, before) = try settled(rig, plain: plain)
+        for worker in workers.values { worker.kill() }
+        let storage = try rig.storage()
+        try eventually("all are gone", within: ControlRig.patience) {
+            try storage.read().state.workers.values.allSatisfy { $0.state == .gone }
+        }
+        try eventually("nobody is left to wait for", within: ControlRig.patience) {
+            controller.status.counts.workersGone == 3
+        }
+        #expect(try storage.read().state.placements == before.state.placements)
+        #expect(try !storage.history(limit: 10).map(\.action).contains(.rebalance))
+    }
+
     @Test func aFrozenWorkerServesNothingWhenItGoesOn() throws {
         let rig = try ControlRig()
         let (controller, workers, before) = try settled(rig)

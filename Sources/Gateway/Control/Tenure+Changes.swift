@@ -114,11 +114,17 @@ extension Tenure {
         Log.info("Worker is heard again", ["workers": back.map(\.text).joined(separator: ", ")])
     }
 
+    private func isDoubtful(_ worker: Worker) -> Bool {
+        worker.state == .active
+            && (contacts[worker.name]?.lastHeard.map { .now - $0 > settings.lease.duration / 2 } ?? true)
+    }
+
     private func workers(_ isMeant: (Worker) -> Bool) -> [WorkerName] {
         (stored?.state.registered ?? []).filter(isMeant).map(\.name)
     }
 
-    /// Symbols of workers that are gone get others; nothing else moves.
+    /// Symbols of workers that are gone get others; nothing else moves. A worker that was not heard for half a lease may
+    /// have died with them: it takes none until it is heard, and where nobody else is, they stay where they are.
     func replaceSymbolsOfGone(_ mayAct: () -> Bool) throws(StorageError) {
         guard let stored, replacedTag != stored.tag else { return }
         let lost = Set(workers { $0.state == .gone })
@@ -128,19 +134,27 @@ extension Tenure {
         }
         let reported = reconciler.reportedEpochs
         var plan: Plan?
+        var doubtful: [WorkerName] = []
         let result = try store(.rebalance, mayAct) { base, next throws(PlanError) in
-            let made = try base.state.plan(Rebalance(levels: false))
+            var willing = base.state
+            doubtful = base.state.registered.filter(isDoubtful).map(\.name)
+            for name in doubtful { willing.setState(.draining, of: name) }
+            let made = try willing.plan(Rebalance(levels: false))
             plan = made
             try next.apply(made, at: 0, reported: reported)
             return made.isChange
         }
         guard result != .gaveUp else { return }
-        replacedTag = self.stored?.tag
-        guard let plan else { return }
+        guard let plan else {
+            replacedTag = self.stored?.tag
+            return
+        }
         if result == .done {
             counts.symbolsReplaced += plan.moves.count
             Log.info("Symbols of workers that are gone have others", ["symbols": "\(plan.moves.count)"])
         }
+        guard plan.unplaced.isEmpty || doubtful.isEmpty else { return }
+        replacedTag = self.stored?.tag
         if !plan.unplaced.isEmpty {
             Log.error(
                 "Symbols are served by nobody: no worker has room",

@@ -22,6 +22,11 @@ extension Tenure {
     private func takeStatus(of worker: WorkerName, _ result: Result<Answer, CallError>, now: Instant) {
         guard var contact = contacts[worker] else { return }
         contact.isAsked = false
+        // What was not sent says nothing about the worker.
+        if case .failure(let error) = result, error.isOurs {
+            contacts[worker] = contact
+            return
+        }
         let (old, oldError) = (contact.status, contact.error)
         switch Self.status(of: worker, result) {
         case .success(let status):
