@@ -1,4 +1,5 @@
 import Assignment
+import Curl
 import Gateway
 import TestRigs
 import Testing
@@ -8,6 +9,19 @@ import Testing
     private static let hanging = (1...50).map { "ws-\($0)" }
     private static let killed = "ws-51"
     private static let living = (52...100).map { "ws-\($0)" }
+
+    @Test func whoCouldNotBeAskedAtOnceIsAskedLaterAndNotGone() throws {
+        let rig = try ControlRig()
+        let workers = try rig.workers(12, plain: true)
+        // The other nine questions of a round are refused by our own client.
+        let controller = try rig.control { $0.calls.calls = 3 }
+        // In two leases, where an interval is a fifth of one.
+        try eventually("each was asked ten times", within: rig.patience * 4) {
+            controller.status.counts.statusAnswers >= workers.count * 10
+        }
+        #expect(controller.status.counts.workersGone == 0)
+        #expect(try rig.stored().state.workers.values.allSatisfy { $0.state == .active })
+    }
 
     @Test func fiftyThatHangHoldNobodyUp() throws {
         let rig = try ControlRig(.standard)

@@ -22,8 +22,9 @@ extension Tenure {
     private func takeStatus(of worker: WorkerName, _ result: Result<Answer, CallError>, now: Instant) {
         guard var contact = contacts[worker] else { return }
         contact.isAsked = false
-        // What was not sent says nothing about the worker.
+        // What was not sent says nothing about the worker, which is asked again as soon as others have answered.
         if case .failure(let error) = result, error.isOurs {
+            contact.asksAt = now + settings.lease.interval / 10
             contacts[worker] = contact
             return
         }
