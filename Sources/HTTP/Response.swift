@@ -34,12 +34,17 @@ package struct Response: Sendable, Equatable {
     }
 
     /// `{"ok":false,"error":"what is wrong and what to do","code":"machine_word"}`.
-    package static func failure(_ status: Int, _ code: String, _ sentence: String, headers: [Header] = []) -> Response {
+    ///
+    /// - Parameter detail: what `error` does not say where its words are another program's, in a member of that name.
+    package static func failure(
+        _ status: Int, _ code: String, _ sentence: String, detail: String? = nil, headers: [Header] = []
+    ) -> Response {
         var response = json(status: status) { json in
             json.object { json in
                 json.member("ok", false)
                 json.member("error", sentence)
                 json.member("code", code)
+                if let detail { json.member("detail", detail) }
             }
         }
         response.headers = headers

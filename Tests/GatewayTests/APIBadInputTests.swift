@@ -89,6 +89,31 @@ import Testing
             words: words)
     }
 
+    @Test func aMisspeltParameterIsRefusedAndAPlanSaysThatItIsOne() throws {
+        let rig = try APIRig(workers: 2)
+        try rig.send("POST", "/ws/dispatch", ["symbols": ["OLDUSDT"], "worker": "ws-worker-2:8088"])
+        let storage = StorageRig(server: rig.redis)
+        let before = try storage.dump()
+        let file = Array("symbol,worker,assigned_at\nNEWUSDT,ws-worker-1:8088,\n".utf8)
+        for (path, meant) in [
+            ("/ws/assignments.csv?liv=false", "live"), ("/ws/assignments.csv?Live=false", "live"),
+            ("/ws/assignments.csv?live=false&keep_other=true", "keep_others"),
+        ] {
+            let answer = try rig.send("PUT", path, file, ["Content-Type": "text/csv"])
+            #expect(answer.status == 400 && answer.code == "bad_query", "\(path): \(answer.text)")
+            #expect(answer.text.contains("did you mean \(meant)?"), "\(path): \(answer.text)")
+        }
+        let history = try rig.get("/ws/history?limt=3")
+        #expect(history.status == 400 && history.text.contains("did you mean limit?"))
+        #expect(try rig.get("/ws/history?_=1700000000").status == 200, "what looks like no other is the client's own")
+        let plan = try rig.send("PUT", "/ws/assignments.csv?live=false", file, ["Content-Type": "text/csv"])
+        #expect(plan.status == 200 && plan["message"] as? String == "A plan: nothing was changed")
+        let dispatch = try rig.send(
+            "POST", "/ws/dispatch", ["symbols": ["NEWUSDT"], "worker": "ws-worker-1:8088", "live": false])
+        #expect(dispatch.status == 200 && dispatch["message"] as? String == "A plan: nothing was changed")
+        #expect(try storage.dump() == before)
+    }
+
     @Test func everyBadInputIsAClearErrorAndChangesNothing() throws {
         let rig = try APIRig(workers: 2)
         try rig.send("POST", "/ws/dispatch", ["symbols": ["OLDUSDT"], "worker": "ws-worker-2:8088"])

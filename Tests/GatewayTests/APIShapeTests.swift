@@ -142,20 +142,38 @@ import Testing
 
     @Test(
         arguments: [
-            ("/ws/dispatch", #"{}"#, #"{"ok":false,"error":"No symbols provided","code":"no_symbols"}"#),
-            ("/ws/dispatch", #"{"symbols":[]}"#, #"{"ok":false,"error":"No symbols provided","code":"no_symbols"}"#),
+            (
+                "/ws/dispatch", #"{}"#,
+                #"{"ok":false,"error":"No symbols provided","code":"no_symbols","detail":"symbols: must be an array of at least one symbol"}"#
+            ),
+            (
+                "/ws/dispatch", #"{"symbols":[]}"#,
+                #"{"ok":false,"error":"No symbols provided","code":"no_symbols","detail":"symbols: must be an array of at least one symbol"}"#
+            ),
             (
                 "/ws/dispatch", #"{"symbols":["BTCUSDT"],"strategy":"random"}"#,
-                #"{"ok":false,"error":"Invalid strategy","code":"invalid_strategy"}"#
+                #"{"ok":false,"error":"Invalid strategy","code":"invalid_strategy","detail":"strategy: must be hash, least, modulo or worker (got \"random\")"}"#
             ),
             (
                 "/ws/dispatch", #"{"symbols":["BTCUSDT"],"strategy":"worker"}"#,
-                #"{"ok":false,"error":"Invalid strategy","code":"invalid_strategy"}"#
+                #"{"ok":false,"error":"Invalid strategy","code":"invalid_strategy","detail":"worker: is needed with the strategy \"worker\""}"#
             ),
-            ("/ws/rebalance", #"{"symbols":[]}"#, #"{"ok":false,"error":"No symbols provided","code":"no_symbols"}"#),
-            ("/ws/subscribe", #"{}"#, #"{"ok":false,"error":"bad_request","code":"bad_request"}"#),
-            ("/ws/subscribe", #"{"symbol":"BTCUSDT"}"#, #"{"ok":false,"error":"bad_request","code":"bad_request"}"#),
-            ("/ws/unsubscribe", #"{"symbol":""}"#, #"{"ok":false,"error":"bad_request","code":"bad_request"}"#),
+            (
+                "/ws/rebalance", #"{"symbols":[]}"#,
+                #"{"ok":false,"error":"No symbols provided","code":"no_symbols","detail":"symbols: must be \"all\", or an array of at least one symbol"}"#
+            ),
+            (
+                "/ws/subscribe", #"{}"#,
+                #"{"ok":false,"error":"bad_request","code":"bad_request","detail":"symbol: is needed"}"#
+            ),
+            (
+                "/ws/subscribe", #"{"symbol":"BTCUSDT"}"#,
+                #"{"ok":false,"error":"bad_request","code":"bad_request","detail":"timeframes (or tfs): at least one is needed"}"#
+            ),
+            (
+                "/ws/unsubscribe", #"{"symbol":""}"#,
+                #"{"ok":false,"error":"bad_request","code":"bad_request","detail":"symbol: is needed"}"#
+            ),
         ])
     func aBadBodyGetsThePredecessorsWords(path: String, body: String, expected: String) throws {
         let rig = try APIRig(workers: 1)

@@ -1,4 +1,5 @@
 import Assignment
+import Configuration
 import HTTP
 import MarketData
 
@@ -17,14 +18,15 @@ extension GatewayAPI {
         let isLive = try members.boolean("live", default: true)
         let capacity = try members.integer("capacity", capacities)
         let unpins = try members.boolean("unpins", default: false)
-        guard let symbols, !symbols.isEmpty else { throw Refusal(400, "no_symbols", "No symbols provided") }
+        guard let symbols, !symbols.isEmpty else { throw .noSymbols }
         let request = Dispatch(
             symbols, by: strategy, timeframes: timeframes,
             capacity: capacity ?? (strategy == .least ? leastCapacity : nil), unpins: unpins)
         return try write.carryOut(isLive: isLive) { outcome in
             let words = symbols.count == 1 ? "symbole assigné" : "symboles assignés"
+            let message = isLive ? "Dispatch réussi. \(symbols.count) \(words)" : planOnly
             return PlanAnswer.body(
-                outcome, .assignments(symbols), isLive: isLive, message: "Dispatch réussi. \(symbols.count) \(words)")
+                outcome, .assignments(symbols), isLive: isLive, message: message)
         } _: { [service = write.service] terms throws(AssignmentError) in
             try service.dispatch(request, terms)
         }
@@ -34,7 +36,7 @@ extension GatewayAPI {
     private static func strategy(_ members: RequestMembers) throws(Refusal) -> Strategy {
         let word = try members.string("strategy") ?? "hash"
         if let worker = try members.string("worker"), !worker.isEmpty {
-            guard ["hash", "least", "modulo", "worker"].contains(word) else { throw invalidStrategy }
+            guard ["hash", "least", "modulo", "worker"].contains(word) else { throw invalid(word) }
             guard let name = WorkerName(worker) else { throw .unknownWorker(worker, known: []) }
             return .worker(name)
         }
@@ -42,11 +44,17 @@ extension GatewayAPI {
         case "hash": return .hash
         case "least": return .least
         case "modulo": return .modulo
-        default: throw invalidStrategy
+        default: throw invalid(word)
         }
     }
 
-    private static let invalidStrategy = Refusal(400, "invalid_strategy", "Invalid strategy")
+    private static func invalid(_ strategy: String) -> Refusal {
+        .predecessors(
+            "Invalid strategy", "invalid_strategy",
+            strategy == "worker"
+                ? "worker: is needed with the strategy \"worker\""
+                : "strategy: must be hash, least, modulo or worker (got \(JSONValue.string(strategy).excerpt))")
+    }
 
     static func rebalance(_ write: WriteRequest) throws(Refusal) -> Response {
         let members = try RequestMembers(
@@ -59,11 +67,15 @@ extension GatewayAPI {
             moveLimit: try members.integer("max_moves", 0...PlanError.symbolLimit),
             unpins: try members.boolean("unpins", default: false))
         let isLive = try members.boolean("live", default: true)
-        guard isAll || symbols?.isEmpty == false else { throw Refusal(400, "no_symbols", "No symbols provided") }
+        guard isAll || symbols?.isEmpty == false else {
+            throw .predecessors(
+                "No symbols provided", "no_symbols", "symbols: must be \"all\", or an array of at least one symbol")
+        }
         return try write.carryOut(isLive: isLive) { outcome in
             let count = PlanAnswer.movedCount(outcome.plan)
             return PlanAnswer.body(
-                outcome, .moves, isLive: isLive, message: "Rebalancement réussi. \(count) symboles déplacés")
+                outcome, .moves, isLive: isLive,
+                message: isLive ? "Rebalancement réussi. \(count) symboles déplacés" : planOnly)
         } _: { [service = write.service] terms throws(AssignmentError) in
             try service.rebalance(request, terms)
         }
@@ -73,12 +85,14 @@ extension GatewayAPI {
     static func subscribe(_ write: WriteRequest) throws(Refusal) -> Response {
         let members = try RequestMembers(write.request, known: ["symbol", "timeframes", "tfs", "live"])
         let isLive = try members.boolean("live", default: true)
-        guard let symbol = try members.symbol("symbol"), let timeframes = try members.timeframes(), !timeframes.isEmpty
-        else { throw badRequest }
+        guard let symbol = try members.symbol("symbol") else { throw badRequest("symbol: is needed") }
+        guard let timeframes = try members.timeframes(), !timeframes.isEmpty else {
+            throw badRequest("timeframes (or tfs): at least one is needed")
+        }
         return try write.carryOut(isLive: isLive) { outcome in
             PlanAnswer.body(
                 outcome, .assignments([symbol]), isLive: isLive,
-                message: "Subscribed \(symbol.name.uppercased()): \(spelled(timeframes))")
+                message: isLive ? "Subscribed \(symbol.name.uppercased()): \(spelled(timeframes))" : planOnly)
         } _: { [service = write.service] terms throws(AssignmentError) in
             try service.subscribe(symbol, timeframes, terms)
         }
@@ -89,17 +103,23 @@ extension GatewayAPI {
         let members = try RequestMembers(write.request, known: ["symbol", "timeframes", "tfs", "live"])
         let isLive = try members.boolean("live", default: true)
         let timeframes = try members.timeframes()
-        guard let symbol = try members.symbol("symbol") else { throw badRequest }
+        guard let symbol = try members.symbol("symbol") else { throw badRequest("symbol: is needed") }
         return try write.carryOut(isLive: isLive) { outcome in
             PlanAnswer.body(
                 outcome, .assignments(outcome.removed.isEmpty ? [symbol] : []), isLive: isLive,
-                message: "Unsubscribed \(symbol.name.uppercased())" + (timeframes.map { ": " + spelled($0) } ?? ""))
+                message: isLive
+                    ? "Unsubscribed \(symbol.name.uppercased())" + (timeframes.map { ": " + spelled($0) } ?? "")
+                    : planOnly)
         } _: { [service = write.service] terms throws(AssignmentError) in
             try service.unsubscribe(symbol, timeframes, terms)
         }
     }
 
+    /// The predecessor said the same of a plan as of what it had done.
+    private static let planOnly = "A plan: nothing was changed"
+
     static func importFile(_ write: WriteRequest) throws(Refusal) -> Response {
+        try expectQuery(write.request, ["live", "keep_others", "timeframes"])
         let isLive = try flag(write.request, "live", default: true)
         let keepsOthers = try flag(write.request, "keep_others", default: false)
         var timeframes = write.settings.timeframes
@@ -122,9 +142,19 @@ extension GatewayAPI {
         let symbols = file.rows.map(\.symbol)
         return try write.carryOut(isLive: isLive) { outcome in
             PlanAnswer.body(
-                outcome, .assignments(symbols), isLive: isLive, message: "Imported \(symbols.count) rows")
+                outcome, .assignments(symbols), isLive: isLive,
+                message: isLive ? "Imported \(symbols.count) row\(symbols.count == 1 ? "" : "s")" : planOnly)
         } _: { [service = write.service] terms throws(AssignmentError) in
             try service.importRows(file, timeframes: timeframes, keepsOthers: keepsOthers, terms)
+        }
+    }
+
+    /// A name that looks like a typing error is refused, as in a body; others are ignored.
+    static func expectQuery(_ request: Request, _ known: [String]) throws(Refusal) {
+        for (name, _) in request.query where !known.contains(name) {
+            guard let meant = Suggestion.nearest(to: name.lowercased(), among: known) else { continue }
+            throw Refusal(
+                400, "bad_query", "\(JSONValue.string(name).excerpt): no such parameter; did you mean \(meant)?")
         }
     }
 
@@ -137,7 +167,9 @@ extension GatewayAPI {
         }
     }
 
-    private static let badRequest = Refusal(400, "bad_request", "bad_request")
+    private static func badRequest(_ detail: String) -> Refusal {
+        .predecessors("bad_request", "bad_request", detail)
+    }
 
     private static func spelled(_ timeframes: [Timeframe]) -> String {
         timeframes.map(\.rawValue).joined(separator: ", ")

@@ -31,6 +31,7 @@ enum HistoryPage {
     }
 
     private static func limit(_ request: Request) throws(Refusal) -> Int {
+        try GatewayAPI.expectQuery(request, ["limit"])
         guard let text = request.query("limit") else { return standard }
         guard let limit = Int(text), limits.contains(limit) else {
             throw .query("limit", "a whole number of \(limits.lowerBound)…\(limits.upperBound)", got: text)

@@ -13,6 +13,14 @@ struct Refusal: Error {
         response = .failure(status, code, sentence, headers: headers)
     }
 
+    /// The predecessor's words, which its clients may compare, and apart from them what they lack.
+    static func predecessors(_ words: String, _ code: String, _ detail: String) -> Refusal {
+        Refusal(.failure(400, code, words, detail: detail))
+    }
+
+    static let noSymbols = predecessors(
+        "No symbols provided", "no_symbols", "symbols: must be an array of at least one symbol")
+
     /// A member with a value that can't be.
     static func member(_ name: String, _ expected: String, got value: JSONValue, code: String = "bad_member") -> Refusal
     {
@@ -57,7 +65,7 @@ struct Refusal: Error {
 
     private init(_ error: PlanError) {
         switch error {
-        case .noSymbols: self.init(400, "no_symbols", "No symbols provided")
+        case .noSymbols: self = .noSymbols
         case .noTimeframes: self.init(400, "no_timeframes", error.description)
         case .tooManySymbols: self.init(400, "too_many_symbols", error.description)
         case .noWorkers: self.init(409, "no_workers", "No WS workers configured: \(error)")

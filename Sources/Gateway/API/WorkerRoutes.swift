@@ -63,6 +63,7 @@ enum WorkerRoutes {
     }
 
     static func remove(_ write: WriteRequest) throws(Refusal) -> Response {
+        try GatewayAPI.expectQuery(write.request, ["name", "abandon"])
         guard let text = write.request.query("name") else {
             throw Refusal(400, "bad_query", "name: is needed: DELETE /ws/workers?name=…")
         }
