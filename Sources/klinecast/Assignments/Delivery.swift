@@ -54,7 +54,7 @@ enum Delivery {
     }
 
     static func line(_ pending: Reconciler.Pending) -> String {
-        let trouble = pending.error.map { ": \(Terminal.plain($0))" } ?? ""
+        let trouble = pending.error.map { ": \(Terminal.plain($0, limit: 200))" } ?? ""
         let attempts = pending.attempts > 0 ? " (\(Terminal.counted(pending.attempts, "attempt")))" : ""
         return "\(pending.verb.rawValue) \(pending.symbol.name.uppercased()) at \(pending.worker)\(attempts)\(trouble)"
     }

@@ -29,7 +29,7 @@ enum HistoryTable {
         }
         let rest = entry.steps.count - steps.count
         let words = entry.workers.prefix(3) + steps + (rest > 0 ? ["\(Terminal.grouped(rest)) more"] : [])
-        return Terminal.plain(words.joined(separator: ", "))
+        return Terminal.plain(words.joined(separator: ", "), limit: 200)
     }
 
     private static func json(_ entries: [HistoryEntry]) -> JSONWriter {

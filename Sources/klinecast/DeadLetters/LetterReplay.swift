@@ -17,7 +17,7 @@ struct LetterReplay {
             switch self {
             case .written: "written"
             case .unchanged: "nothing to change: the table has it, or a newer one"
-            case .refused(let sentence): "still refused: \(Terminal.plain(sentence))"
+            case .refused(let sentence): "still refused: \(Terminal.plain(sentence, limit: 200))"
             }
         }
     }

@@ -61,9 +61,12 @@ enum Terminal {
         case yellow = 33
     }
 
-    /// Text from outside on one line, at most 80 characters, without control characters.
-    static func plain(_ text: String) -> String {
-        String(text.prefix(80).map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 })
+    /// Text from outside on one line, without control characters; what is longer than `limit` characters ends with `…`.
+    static func plain(_ text: String, limit: Int = 80) -> String {
+        let isCut = text.count > limit
+        let shown = text.prefix(isCut ? limit - 1 : limit)
+        return String(shown.map { $0.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7f } ? "?" : $0 })
+            + (isCut ? "…" : "")
     }
 
     /// A number and its noun: `1 gap`, `1,234 gaps`.
