@@ -8,12 +8,22 @@ struct Klinecast {
     static func main() {
         // A reader that went away is an error of one write, not the end of a process that serves others.
         signal(SIGPIPE, SIG_IGN)
+        openStandardDescriptors()
         let code = run(Array(CommandLine.arguments.dropFirst()))
         Log.flush()
         fflush(nil)
         // Not `exit`: a consumer that did not close in its time still runs on a thread of the library, and the handlers
         // that `exit` calls would take the ground from under it.
         _exit(code.rawValue)
+    }
+
+    /// Without this the first file or socket of ours would take the place of a standard descriptor that the caller
+    /// closed, and get what is meant for that.
+    private static func openStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            // The lowest number that is free, and the ones below it are open.
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
     }
 
     static func run(_ arguments: [String]) -> ExitCode {

@@ -76,4 +76,29 @@ import Testing
         shell.waitForExit()
         #expect(shell.text == "0\n0\n")
     }
+
+    /// What `klinecast brokr` ends with: the suggestion is lost, the exit code is not.
+    @Test(arguments: ["2>/dev/full", "2>&1 >/dev/null | true", "2>&-"])
+    func talkThatCannotBeWrittenChangesNoExitCode(_ redirection: String) throws {
+        let script = "('\(Program.path)' brokr; echo $? >code) \(redirection); cat code"
+        let folder = try TemporaryFolder("talk")
+        let shell = try ChildProcess("bash", ["-c", script], in: folder.path)
+        shell.waitForExit()
+        #expect(shell.text == "2\n")
+    }
+
+    @Test(arguments: [">&-", "<&- >&-", "<&- >&- 2>&-"])
+    func aClosedDescriptorIsNoneOfOurs(_ redirection: String) throws {
+        let folder = try TemporaryFolder("closed")
+        let shell = try ChildProcess(
+            "bash", ["-c", "'\(Program.path)' version \(redirection); echo $?"], in: folder.path)
+        shell.waitForExit()
+        #expect(shell.text == "0\n")
+    }
+
+    @Test func whatIsCutEndsWithAnEllipsis() {
+        #expect(Terminal.plain(String(repeating: "x", count: 80)) == String(repeating: "x", count: 80))
+        #expect(Terminal.plain(String(repeating: "x", count: 81)) == String(repeating: "x", count: 79) + "…")
+        #expect(Terminal.plain("a\u{1b}b\nc", limit: 3) == "a?…")
+    }
 }

@@ -37,13 +37,26 @@ enum Terminal {
     /// A line on standard error, over whatever progress stands there.
     static func talk(_ line: String) {
         let text = (isWatched ? "\r\u{1b}[K" : "") + line + "\n"
-        FileHandle.standardError.write(Data(text.utf8))
+        say(text)
     }
 
     /// A line that the next one replaces; nothing where nobody watches.
     static func progress(_ line: String) {
         guard isWatched else { return }
-        FileHandle.standardError.write(Data("\r\u{1b}[K\(line)".utf8))
+        say("\r\u{1b}[K\(line)")
+    }
+
+    /// Nobody can be told that standard error cannot be written: the work goes on, and the exit code tells.
+    private static func say(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                return
+            }
+        }
     }
 
     static func coloured(_ text: String, _ colour: Colour) -> String {
