@@ -74,6 +74,8 @@ package enum RedisError: Error, Sendable, Equatable, CustomStringConvertible {
             case .global(.noAuthentication): "; set REDIS_PASSWORD"
             case .global(.noPermission): "; let the user do it: ACL SETUSER … +ping +role +info +client|setname +select"
             case .transient(.loading): "; waiting until it has loaded its data"
+            case .message where command == "SELECT":
+                "; give a database that the server has, at the end of REDIS_URL or as REDIS_DB"
             case .transient, .message: ""
             }
         return "\(command) was refused: \(words)\(remedy)"

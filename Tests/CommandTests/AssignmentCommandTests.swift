@@ -365,12 +365,23 @@ import Testing
             $0.password = "right"
             $0.users = ["reader on >secret ~roottrading:* +ping +role +info +client|setname +select +get"]
         }
-        for url in [
-            "redis://127.0.0.1:\(redis.port)", "redis://:wrong@127.0.0.1:\(redis.port)",
-            "redis://reader:secret@127.0.0.1:\(redis.port)",
+        let open = try RedisServer()
+        for (url, remedy) in [
+            ("redis://127.0.0.1:\(redis.port)", "set REDIS_PASSWORD"),
+            ("redis://:wrong@127.0.0.1:\(redis.port)", "check REDIS_USERNAME and REDIS_PASSWORD"),
+            ("redis://:wrong@127.0.0.1:\(open.port)", "check REDIS_USERNAME and REDIS_PASSWORD"),
+            ("redis://reader:secret@127.0.0.1:\(redis.port)", "docs/contracts/assignment.md has the rights"),
         ] {
             let result = try Program.run("assignment", environment: ["REDIS_URL": url])
-            #expect(result.code == 5, "\(url): \(result.talk)")
+            #expect(result.code == 5 && result.talk.contains(remedy), "\(url): \(result.talk)")
         }
+    }
+
+    @Test(arguments: [["assignment"], ["tail", "btcusdt", "1m"]])
+    func aDatabaseThatRedisDoesNotHaveIsARemediedError(_ words: [String]) throws {
+        let redis = try RedisServer()
+        let result = try Program(words, ["REDIS_URL": "redis://127.0.0.1:\(redis.port)/99"]).result()
+        #expect(result.code == 1)
+        #expect(result.talk.contains("DB index is out of range; give a database that the server has"), "\(result.talk)")
     }
 }

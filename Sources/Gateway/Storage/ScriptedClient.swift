@@ -68,12 +68,15 @@ struct ScriptedClient {
             return .refused("Redis is a replica, nothing was changed: give the master's address (\(words))")
         case .transient(.unavailable):
             return .refused("Redis takes no writes at the moment, nothing was changed: \(words)")
-        case .message(.noPermission), .global:
+        case .global(.wrongPassword), .global(.noAuthentication): return .refused("Redis: \(error)")
+        case .message(.noPermission), .global(.noPermission):
             return .refused(
                 "Redis refused \(command), nothing was changed: let the user do it, docs/contracts/assignment.md has the "
                     + "rights (\(words))")
         case .message(.wrongType): return .damaged("a key of the assignments holds something else: \(words)")
         case .message(.duplicate), .message(.tooLarge), .message(.unknownCommand), .message(.other):
+            // The connection's own: there is no database of that number.
+            if command == "SELECT" { return .refused("Redis: \(error)") }
             return .refused("Redis refused \(command), nothing was changed: \(words)")
         }
     }

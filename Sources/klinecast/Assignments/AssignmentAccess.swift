@@ -53,8 +53,11 @@ enum AssignmentAccess {
         return .failed("worker \(name) is not registered; \(hint)")
     }
 
-    /// Redis has these words for what the user may not; the last where a script does it.
+    /// Redis has these words for what the user may not: `ACL failure` where a script does it, the last two for a password
+    /// where the server has none, or one of before Redis 6.
     private static func isRefusal(_ words: String) -> Bool {
-        ["NOAUTH", "NOPERM", "WRONGPASS", "ACL failure"].contains { words.contains($0) }
+        ["NOAUTH", "NOPERM", "WRONGPASS", "ACL failure", "ERR AUTH <password>", "ERR invalid password"].contains {
+            words.contains($0)
+        }
     }
 }
