@@ -38,9 +38,9 @@ package enum DatabaseURL: Sendable, Equatable, CustomStringConvertible {
             guard let mark = text.firstRange(of: "://") else { return Secret.mask }
             let rest = text[mark.upperBound...]
             var shown = Substring(text[..<mark.upperBound])
-            let authority = rest.prefix { $0 != "/" && $0 != "?" }
-            if let at = authority.lastIndex(of: "@") {
-                let user = authority[..<at]
+            // A password with a `/` that is not percent-encoded ends at the `@` all the same.
+            if let at = rest.prefix(while: { $0 != "?" }).lastIndex(of: "@") {
+                let user = rest[..<at]
                 shown += user.prefix { $0 != ":" }
                 if user.contains(":") { shown += ":\(Secret.mask)" }
                 shown += rest[at...]

@@ -5,7 +5,7 @@ internal import Glibc
 /// From a URL to a server that is ready.
 extension Connection {
     static func connect(_ settings: Settings) throws(PostgresError) -> OpaquePointer {
-        let password = try password(in: settings.url)
+        try check(settings.url)
         // Behind the URL, so that what it says itself stands only where a word may be said twice and the last one counts.
         let words = [
             ("dbname", settings.url.revealed), ("fallback_application_name", "klinecast"), ("client_encoding", "UTF8"),
@@ -20,7 +20,7 @@ extension Connection {
             try unsafe complete(open, settings)
         } catch {
             unsafe PQfinish(open)
-            throw error.masking(password)
+            throw error.masking(settings.url)
         }
         unsafe PQsetErrorVerbosity(open, PQERRORS_DEFAULT)
         return unsafe open
@@ -71,8 +71,8 @@ extension Connection {
         return .connect(state: state, words: lines.joined(separator: "\n").trimmedLines)
     }
 
-    /// What no message may show; throws when libpq cannot read the URL.
-    private static func password(in url: Secret) throws(PostgresError) -> String? {
+    /// Throws when libpq cannot read the URL.
+    private static func check(_ url: Secret) throws(PostgresError) {
         var message: UnsafeMutablePointer<CChar>?
         guard let options = unsafe PQconninfoParse(url.revealed, &message) else {
             let words = unsafe message.map { unsafe String(cString: $0) } ?? "out of memory"
@@ -80,25 +80,28 @@ extension Connection {
             // What stands in quotation marks is a piece of the URL.
             throw .url(words: String(words.prefix { $0 != "\"" }).trimmedLines)
         }
-        defer { unsafe PQconninfoFree(options) }
-        var index = 0
-        while let keyword = unsafe options[index].keyword {
-            if unsafe strcmp(keyword, "password") == 0 {
-                return unsafe options[index].val.map { unsafe String(cString: $0) }
-            }
-            index += 1
-        }
-        return nil
+        unsafe PQconninfoFree(options)
     }
 }
 
 extension PostgresError {
-    func masking(_ password: String?) -> PostgresError {
-        guard let password, !password.isEmpty, case .connect(let state, let words) = self else { return self }
-        return .connect(
-            state: state,
-            words: words.split(separator: password, omittingEmptySubsequences: false)
-                .joined(separator: Secret.mask))
+    /// Once the URL was read, libpq's words hold host, port, user and database in quotation marks, and never the password:
+    /// to look for that everywhere would show a short one by what is missing. But of a password with an `@` or a `/` that is
+    /// not percent-encoded, a piece has become the host or the port.
+    func masking(_ url: Secret) -> PostgresError {
+        guard case .connect(let state, let words) = self else { return self }
+        let text = url.revealed
+        let credentials = text.lastIndex(of: "@").map { text[..<$0] } ?? ""
+        var pieces = words.split(separator: "\"", omittingEmptySubsequences: false)
+        for place in stride(from: 1, to: pieces.count, by: 2) {
+            let piece = pieces[place]
+            if let at = piece.lastIndex(of: "@"), text.contains("@\(piece)") {
+                pieces[place] = Secret.mask + piece[at...]
+            } else if !piece.isEmpty, credentials.contains(":\(piece)/") {
+                pieces[place] = Secret.mask[...]
+            }
+        }
+        return .connect(state: state, words: pieces.joined(separator: "\""))
     }
 }
 

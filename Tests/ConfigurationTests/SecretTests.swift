@@ -12,6 +12,16 @@ import Testing
         #expect("\(Secret("hunter2"))" == "***")
     }
 
+    @Test(arguments: [
+        ("postgresql://u:hunter2@host:5432/db?sslmode=require", "postgresql://u:***@host:5432/db?sslmode=require"),
+        ("postgresql://u:hun/ter@2@host/db", "postgresql://u:***@host/db"),
+        ("postgresql://host/db?user=u&password=hunter2", "postgresql://host/db?user=u&password=***"),
+        ("postgresql://u@host/db", "postgresql://u@host/db"), ("postgresql:///db", "postgresql:///db"),
+    ])
+    func aDatabaseIsNamedWithoutItsPassword(_ url: String, _ shown: String) throws {
+        #expect("\(try DatabaseURL(parsing: url))" == shown)
+    }
+
     // The names of librdkafka's CONFIGURATION.md.
     @Test(arguments: [
         "sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem", "sasl.oauthbearer.config",

@@ -145,6 +145,25 @@ struct ConnectionTests {
         }
     }
 
+    /// Nobody listens at port 1.
+    @Test(arguments: ["p", "port", "connect", "user"])
+    func whatIsMissingInAMessageShowsNoPassword(_ password: String) throws {
+        let error = #expect(throws: PostgresError.self) {
+            try connect("postgresql://user:\(password)@127.0.0.1:1/candles")
+        }
+        let message = "\(try #require(error))"
+        #expect(message.contains("port 1 failed") && !message.contains(Secret.mask), "\(message)")
+    }
+
+    @Test(arguments: ["hunter2@hunter3", "hunter2/hunter3"])
+    func aPasswordThatIsNotEncodedIsNotTakenForAHostInPublic(_ password: String) throws {
+        let error = #expect(throws: PostgresError.self) {
+            try connect("postgresql://user:\(password)@127.0.0.1:1/candles")
+        }
+        let message = "\(try #require(error))"
+        #expect(message.contains(Secret.mask) && !message.contains("hunter"), "\(message)")
+    }
+
     @Test func itSpeaksTLSWhereTheServerDoes() throws {
         let certificates = try Certificates()
         let server = try PostgresServer { $0.certificate = certificates.good }
