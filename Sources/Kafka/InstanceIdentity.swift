@@ -15,18 +15,16 @@ package final class InstanceIdentity: Sendable {
 
     /// Creates the folder where it is missing.
     package init(folder: String, role: String) throws(KafkaError) {
-        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
-            throw .system(attempt: "create the state folder \(folder)", errno: errno)
-        }
+        try StateFolder.create(folder)
         for number in 1...Self.limit {
             let path = "\(folder)/\(role)-\(number).instance"
             let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-            guard descriptor >= 0 else { throw .system(attempt: "open \(path)", errno: errno) }
+            guard descriptor >= 0 else { throw Self.refusal("open \(path)") }
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 let code = errno
                 close(descriptor)
                 if code == EWOULDBLOCK { continue }
-                throw .system(attempt: "lock \(path)", errno: code)
+                throw .system(attempt: "lock \(path)", errno: code, remedy: StateFolder.remedy)
             }
             do throws(KafkaError) {
                 if let kept = try Self.read(descriptor) {
@@ -64,7 +62,12 @@ package final class InstanceIdentity: Sendable {
         let bytes = Array("\(identifier)\n".utf8)
         guard ftruncate(descriptor, 0) == 0, unsafe pwrite(descriptor, bytes, bytes.count, 0) == bytes.count,
             fsync(descriptor) == 0
-        else { throw .system(attempt: "write \(path)", errno: errno) }
+        else { throw refusal("write \(path)") }
         return identifier
+    }
+
+    /// What the system call before says.
+    private static func refusal(_ attempt: String) -> KafkaError {
+        .system(attempt: attempt, errno: errno, remedy: StateFolder.remedy)
     }
 }

@@ -1,4 +1,5 @@
 internal import CKafkaShim
+internal import Glibc
 
 /// What librdkafka said about one thing that went wrong.
 package struct KafkaFailure: Sendable, Equatable, CustomStringConvertible {
@@ -58,8 +59,8 @@ package enum KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
     case queueFull
     /// The broker has no such API.
     case unsupported(attempt: String)
-    /// A system call failed.
-    case system(attempt: String, errno: Int32)
+    /// A system call failed; `remedy` says what a person can do, where that is known.
+    case system(attempt: String, errno: Int32, remedy: String? = nil)
 
     /// The same call may succeed later.
     package var isRetriable: Bool {
@@ -76,7 +77,8 @@ package enum KafkaError: Error, Sendable, Equatable, CustomStringConvertible {
         case .failed(let attempt, let failure): "could not \(attempt): \(failure)"
         case .queueFull: "the producer's queue is full: wait for acknowledgements, then produce again"
         case .unsupported(let attempt): "could not \(attempt): the broker does not offer it (an embedded broker?)"
-        case .system(let attempt, let code): "could not \(attempt): system error \(code)"
+        case .system(let attempt, let code, let remedy):
+            "could not \(attempt): \(unsafe String(cString: strerror(code)))" + (remedy.map { "; \($0)" } ?? "")
         }
     }
 }

@@ -65,6 +65,17 @@ enum AssignmentArguments {
         return text
     }
 
+    /// As a whole or not at all: a file that is there is replaced when the new one is complete.
+    static func write(_ text: String, toFile path: String) throws(CommandFailure) {
+        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            let reason =
+                ((error as? CocoaError)?.underlying as? POSIXError).map { code in
+                    unsafe String(cString: strerror(code.code.rawValue))
+                } ?? error.localizedDescription
+            throw .failed("\(Terminal.plain(path)): cannot be written: \(reason)")
+        }
+    }
+
     /// The first problems of a file, each with its line.
     static func failure(_ path: String, _ problems: [AssignmentFile.Problem]) -> CommandFailure {
         let lines = problems.prefix(10).map { "  \($0)" } + (problems.count > 10 ? ["  …"] : [])

@@ -72,9 +72,7 @@ struct AssignmentCommand: Command {
             Terminal.data(text)
             return
         }
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw .failed("\(Terminal.plain(path)): cannot be written: \(error.localizedDescription)")
-        }
+        try AssignmentArguments.write(text, toFile: path)
         Terminal.talk(
             "\(Terminal.counted(stored.state.placements.count, "symbol")) at version \(stored.tag) in \(path)")
     }

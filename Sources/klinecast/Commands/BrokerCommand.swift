@@ -41,7 +41,7 @@ struct BrokerCommand: Command {
     private static func forward(_ address: Address, to target: String) throws -> PortForwarder {
         do {
             return try PortForwarder(port: address.port, target: target)
-        } catch .system(_, let code) where PortCheck.meansTaken(code) {
+        } catch .system(_, let code, _) where PortCheck.meansTaken(code) {
             throw CommandFailure.failed(
                 PortCheck.sentence("broker.address", address, remedy: "--broker-addr or BROKER_ADDR"))
         }

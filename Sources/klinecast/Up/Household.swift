@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Kafka
 import Redis
 
 /// The processes of `up`: started one after the other, each ready before the next, and ended in flow order.
@@ -22,7 +23,7 @@ final class Household {
 
     /// False when somebody wanted the end before all were there.
     func start() throws -> Bool {
-        try FileManager.default.createDirectory(atPath: plan.logFolder, withIntermediateDirectories: true)
+        try StateFolder.create(plan.logFolder)
         if let address = plan.redis, try !startRedis(address) { return false }
         if let address = plan.broker, try !startBroker(address) { return false }
         for (role, address) in [("router", plan.router), ("gateway", plan.gateway)] {
@@ -46,7 +47,7 @@ final class Household {
             )
         }
         let folder = "\(plan.stateFolder)/redis"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try StateFolder.create(folder)
         let arguments = [
             "--port", "\(address.port)", "--bind", "127.0.0.1", "--protected-mode", "yes", "--daemonize", "no",
             "--save", "",
