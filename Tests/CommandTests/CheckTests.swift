@@ -61,6 +61,27 @@ import Testing
         #expect(refused.outcome == "wrong" && !refused.text.contains("secret"))
     }
 
+    @Test(.enabled(if: PostgresServer.isInstalled, "\(PostgresServer.missing)"))
+    func aWrongPasswordOfTheDatabaseIsAMatterOfAuthorisation() throws {
+        let server = try PostgresServer { $0.password = "right" }
+        let url = server.url(password: "wrong")
+        let redis = try RedisServer()
+        let broker = try EmbeddedBroker()
+        let (code, outcomes) = try check([
+            "REDIS_URL": redis.url, "KAFKA_BROKER": broker.bootstrap, "DATABASE_URL": url,
+        ])
+        #expect(code == 5)
+        #expect(outcomes.first { $0.key.hasPrefix("Database") }?.value.0 == "not_authorised", "\(outcomes)")
+        let folder = try TemporaryFolder("persister")
+        let persister = try Program.run(
+            "persister",
+            environment: [
+                "DATABASE_URL": url, "KAFKA_BROKER": broker.bootstrap, "STATE_DIR": folder.path,
+                "PERSISTER_ADDR": "127.0.0.1:\(freePort())",
+            ])
+        #expect(persister.code == 5, "\(persister.talk)")
+    }
+
     @Test func deadPortsAreNamed() throws {
         let port = freePort()
         let (code, outcomes) = try check([

@@ -23,7 +23,7 @@ struct DatabaseCheck {
         } catch .unusable(code: "no_tables", _) {
             return Finding(subject, .fine, "reached, without tables yet; the persister makes them")
         } catch {
-            return Finding(subject, .wrong, error.sentence)
+            return Finding(subject, ArchiveAccess.isRefusal(error) ? .notAuthorised : .wrong, error.sentence)
         }
     }
 }

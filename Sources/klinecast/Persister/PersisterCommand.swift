@@ -20,7 +20,8 @@ struct PersisterCommand: Command {
         do {
             service = try PersisterService(settings)
         } catch let error as StoreError {
-            throw CommandFailure.failed("\(settings.database.url): \(error.sentence)")
+            let sentence = "\(settings.database.url): \(error.sentence)"
+            throw ArchiveAccess.isRefusal(error) ? CommandFailure.notAuthorised(sentence) : .failed(sentence)
         }
         Signals.start { service.stop($0 == .stop ? .drain : .now) }
         Log.info("Persister started", ["http.address": service.address, "database": "\(settings.database.url)"])

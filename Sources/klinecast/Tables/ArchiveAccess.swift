@@ -20,12 +20,18 @@ enum ArchiveAccess {
         do throws(StoreError) { return try question() } catch { throw failure(error) }
     }
 
+    /// The database does not let this user in, or not do that.
+    static func isRefusal(_ error: StoreError) -> Bool {
+        guard case .unusable(let code, _) = error else { return false }
+        // 28xxx: invalid authorization; 42501: insufficient privilege.
+        return code.hasPrefix("28") || code == "42501"
+    }
+
     static func failure(_ error: StoreError) -> CommandFailure {
         switch error {
         case .unavailable(let code, let sentence, _): .failed("database: \(sentence) (\(code))")
         case .unusable(let code, let sentence):
-            // 28xxx: invalid authorization; 42501: insufficient privilege.
-            code.hasPrefix("28") || code == "42501"
+            isRefusal(error)
                 ? .notAuthorised("database: \(sentence) (\(code))") : .failed("database: \(sentence) (\(code))")
         case .fenced(let partitions):
             .failed("database: \(partitions.count) partitions are held by a persister; try again")
