@@ -23,7 +23,7 @@ final class GatewayService: Sendable {
         if let refusal = WritePermission.refusal(
             listeningOn: listen.host, token: token, isOpen: settings.control.isOpen)
         {
-            throw CommandFailure.failed(refusal)
+            throw CommandFailure.usage(refusal)
         }
         let journal = ErrorJournal()
         isStopping = Locked(false)
