@@ -153,6 +153,8 @@ import Testing
             try request("list", "--topic", "orders", "--reason", "null_value", "--replayed", "--limit", "5")
                 == .list(filter, includesReplayed: true, limit: 5))
         #expect(try request("list", "--kafka") == .listKafka(DlqRequest.Filter(), limit: 100))
+        let behind = DlqRequest.Filter(topic: nil, reason: "behind_stream")
+        #expect(try request("list", "--kafka", "--reason", "behind_stream") == .listKafka(behind, limit: 100))
         #expect(try request("show", "7") == .show(id: 7))
         let place = try #require(KafkaLetters.Place("orders.dlq/0/12"))
         for text in ["orders/0/12", "orders.dlq/12", "orders/12"] {
@@ -171,6 +173,9 @@ import Testing
             (["replay", "0"], "0 is no id"), (["replay", "1", "--all"], "give ids, or --all"),
             (["replay", "--kafka", "1"], "replay works on the table alone"),
             (["list", "--yes"], "--yes has no meaning with list"),
+            (["list", "--reason", "foo"], "--reason: must be null_value, "),
+            (["purge", "--reason", "bad_tme", "--yes"], "(got bad_tme); did you mean bad_time?"),
+            (["list", "--reason", "behind_stream"], "(got behind_stream)"),
             (["list", "--kafka", "--replayed"], "--replayed has no meaning with --kafka"),
         ] as [([String], String)])
     func whatDlqCannotDoIsSaid(_ words: [String], _ sentence: String) throws {

@@ -1,4 +1,6 @@
 import Configuration
+import Persister
+import Router
 
 /// What `dlq` was asked to do.
 enum DlqRequest: Equatable {
@@ -30,8 +32,8 @@ enum DlqRequest: Equatable {
         }
         try Self.expect(Self.flags(of: verb), in: invocation, verb)
         let flags = invocation.arguments.flags
-        let filter = Filter(topic: flags["topic"], reason: flags["reason"])
         let inKafka = flags["kafka"] != nil
+        let filter = Filter(topic: flags["topic"], reason: try Self.reason(flags["reason"], inKafka: inKafka))
         switch verb {
         case .list:
             if let extra = words.first { throw .usage("list takes no argument (got \(Terminal.plain(extra)))") }
@@ -93,6 +95,17 @@ enum DlqRequest: Equatable {
                     + "source topic")
         }
         throw .usage("--\(flag) has no meaning with \(verb.rawValue)")
+    }
+
+    /// A word that no letter can have would look as if there were none.
+    private static func reason(_ word: String?, inKafka: Bool) throws(CommandFailure) -> String? {
+        guard let word else { return nil }
+        var known = PersistRefusal.allCases.map(\.rawValue)
+        // The table has the persister's letters alone.
+        if inKafka { known += RefusalReason.allCases.map(\.rawValue).filter { !known.contains($0) } }
+        if known.contains(word) { return word }
+        let hint = Suggestion.nearest(to: word.lowercased(), among: known).map { "; did you mean \($0)?" } ?? ""
+        throw .usage("--reason: must be \(known.joined(separator: ", ")) (got \(Terminal.shown(word)))\(hint)")
     }
 
     private static func identifier(_ word: String) throws(CommandFailure) -> Int64 {

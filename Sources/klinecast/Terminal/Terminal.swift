@@ -82,6 +82,9 @@ enum Terminal {
             + (isCut ? "…" : "")
     }
 
+    /// The same for what a sentence says it got.
+    static func shown(_ text: String) -> String { text.isEmpty ? "nothing" : plain(text) }
+
     /// A number and its noun: `1 gap`, `1,234 gaps`.
     static func counted(_ number: Int, _ noun: String) -> String {
         "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
