@@ -9,6 +9,10 @@ package protocol Archive: AnyObject {
     /// Candles with `from <= time < to` (ms since 1970) in order of time, handed out one by one; stops when the reader says
     /// so by answering false.
     func candles(of series: Series, from: Int64, to: Int64, _ reader: (StoredCandle) throws -> Bool) throws
+    /// The open time of the `count`th newest candle in the same range, of its oldest where there are fewer; `nil` when there is
+    /// none. `onlyClosed` counts closed ones alone.
+    func start(ofLast count: Int, of series: Series, from: Int64, to: Int64, onlyClosed: Bool) throws(StoreError)
+        -> Int64?
     /// Open times that are followed by a later one than the next of their timeframe, with that later one, in order.
     func jumps(in series: Series) throws(StoreError) -> [(after: Int64, before: Int64)]
     /// Newest first found first in the list; all partitions.

@@ -94,6 +94,24 @@ package final class PostgresArchive: Archive {
         }
     }
 
+    package func start(
+        ofLast count: Int, of series: Series, from: Int64, to: Int64, onlyClosed: Bool
+    ) throws(StoreError) -> Int64? {
+        let found = try ask(
+            """
+            SELECT \(Self.milliseconds("min(time)")) FROM (
+                SELECT time FROM candles WHERE series = (SELECT id FROM series WHERE symbol = $1 AND timeframe = $2)
+                    AND time >= to_timestamp($3::bigint / 1000.0) AND time < to_timestamp($4::bigint / 1000.0)
+                    AND (is_closed OR NOT $5::boolean)
+                ORDER BY time DESC LIMIT $6::bigint) AS newest
+            """,
+            [
+                .text(series.symbol), .text(series.timeframe.rawValue), .integer(PostgresTime.clamped(from)),
+                .integer(PostgresTime.clamped(to)), .text(onlyClosed ? "t" : "f"), .integer(Int64(count)),
+            ])
+        return found.integer(0, 0)
+    }
+
     private static func milliseconds(_ column: String) -> String { "(extract(epoch FROM \(column)) * 1000)::bigint" }
 
     private static func candle(_ rows: QueryResult, _ row: Int) -> StoredCandle {

@@ -67,6 +67,26 @@ package final class SQLiteArchive: Archive {
         } while page.count == Self.pageRows
     }
 
+    package func start(
+        ofLast count: Int, of series: Series, from: Int64, to: Int64, onlyClosed: Bool
+    ) throws(StoreError) -> Int64? {
+        let statement = try prepare(
+            """
+            select min(time) from (
+            select time from candles where series = (select id from series where symbol = ?1 and timeframe = ?2)
+            and time >= ?3 and time < ?4 and (is_closed or not ?5) order by time desc limit ?6)
+            """)
+        statement.bind(1, series.symbol)
+        statement.bind(2, series.timeframe.rawValue)
+        statement.bind(3, from)
+        statement.bind(4, to)
+        statement.bind(5, onlyClosed ? 1 as Int64 : 0)
+        statement.bind(6, Int64(count))
+        var start: Int64?
+        while try step(statement) { start = statement.isNull(0) ? nil : statement.integer(0) }
+        return start
+    }
+
     /// How many rows are held at once: a reader that stops for a while must not hold a snapshot, since the writer's log can't
     /// begin anew before its end.
     private static let pageRows = 4_096

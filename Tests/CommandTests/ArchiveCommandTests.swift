@@ -55,6 +55,26 @@ import Testing
         #expect(none.talk.contains("no candle of BTCUSDT 1m in that range"))
     }
 
+    @Test(arguments: FilledTables.Kind.here) func theNewestComeInTheOrderOfTime(_ kind: FilledTables.Kind) throws {
+        let tables = try FilledTables(kind)
+        let minutes: [Int64] = [0, 1, 2, 3]
+        try tables.write(minutes.map { candle($0) } + [candle(4, isClosed: false)], to: Self.topic)
+        func found(_ words: String...) throws -> [Int64] {
+            let result = try Program(
+                ["query", "btcusdt", "1m", "--json"] + words, ["DATABASE_URL": tables.url]
+            ).result()
+            #expect(result.code == 0, "\(result.talk)")
+            return try objects(result.output).compactMap { ($0["time"] as? Int64).map { ($0 - Self.start) / 60_000 } }
+        }
+        #expect(try found("--last", "2") == [3, 4])
+        #expect(try found("--last", "2", "--closed") == [2, 3])
+        #expect(try found("--last", "2", "--to", "2025-01-01T03:02") == [0, 1])
+        #expect(try found("--last", "9", "--from", "2025-01-01T03:03") == [3, 4])
+        #expect(try found("--last", "2", "--from", "2026-01-01") == [])
+        let both = try tables.run("query", "btcusdt", "1m", "--last", "2", "--limit", "2")
+        #expect(both.code == 2 && both.talk.contains("--limit and --last exclude each other"), "\(both.talk)")
+    }
+
     @Test(arguments: FilledTables.Kind.here) func aTableIsForPeople(_ kind: FilledTables.Kind) throws {
         let tables = try FilledTables(kind)
         try tables.write([candle(0, open: "93576.5")], to: Self.topic)

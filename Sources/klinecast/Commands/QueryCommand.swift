@@ -12,27 +12,34 @@ struct QueryCommand: Command {
         flags: [
             CommandFlag(
                 "from", value: "T",
-                "First open time: a date, a time (UTC), milliseconds since 1970, or an age like 2h; else all."),
+                "First open time: a date, a time (UTC), milliseconds since 1970, an age like 2h, or now; else all."),
             CommandFlag("to", value: "T", "The open time to stop before, in the same forms; else all."),
             CommandFlag("limit", value: "N", "The first N candles only."),
+            CommandFlag("last", value: "N", "The newest N candles only, the oldest of them first."),
             CommandFlag("closed", "Leave out candles that are still open."),
             CommandFlag("csv", "Closed candles in the form that `klinecast feed` reads."),
             CommandFlag("json", "An array of candles in the form that producers write to Kafka."),
         ],
         sections: ["database", "process", "log"],
         examples: [
-            "klinecast query btcusdt 1m --from 2h",
+            "klinecast query btcusdt 1m --from 2h", "klinecast query BTCUSDT 1m --last 10",
             "klinecast query BTCUSDT 1m --from 2026-01-02 --to 2026-01-03 --csv > BTCUSDT-1m.csv",
             "klinecast query BTCUSDT 1d --json --limit 10",
         ])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         let words = invocation.arguments.positional
+        guard words.count <= 2 else {
+            throw CommandFailure.usage(
+                "takes one symbol and one timeframe, such as BTCUSDT 1m (got also \(Terminal.plain(words[2])))")
+        }
         guard words.count == 2 else { throw CommandFailure.usage("give a symbol and a timeframe, such as BTCUSDT 1m") }
         let symbol = try SeriesArgument.symbol(words[0])
         let timeframe = try SeriesArgument.timeframe(words[1])
-        let range = try Self.range(invocation, now: Timestamp.now())
-        let limit = try invocation.number("limit", in: 1...Int.max) ?? Int.max
+        var range = try Self.range(invocation, now: Timestamp.now())
+        let limit = try invocation.number("limit", in: 1...Int.max)
+        let last = try invocation.number("last", in: 1...Int.max)
+        guard limit == nil || last == nil else { throw CommandFailure.usage("--limit and --last exclude each other") }
         let form = try Self.form(invocation)
         let settings = try invocation.settings(isQuiet: true)
         let archive = try ArchiveAccess.open(settings.database)
@@ -40,6 +47,13 @@ struct QueryCommand: Command {
         let all = try ArchiveAccess.answer { () throws(StoreError) in try archive.series() }
         let series = try SeriesArgument.chosen(symbol, timeframe, of: all)[0]
         let onlyClosed = form == .csv || invocation.arguments.has("closed")
+        if let last {
+            let start = try ArchiveAccess.answer { () throws(StoreError) in
+                try archive.start(
+                    ofLast: last, of: series, from: range.lowerBound, to: range.upperBound, onlyClosed: onlyClosed)
+            }
+            if let start { range = start..<range.upperBound }
+        }
         var printer = CandlePrinter(series, form)
         do {
             printer.begin()
@@ -49,7 +63,7 @@ struct QueryCommand: Command {
                     return true
                 }
                 printer.add(candle)
-                return printer.count < limit
+                return printer.count < limit ?? Int.max
             }
             printer.end()
         } catch let error as StoreError {
