@@ -116,7 +116,10 @@ private struct Reading {
     private mutating func row(_ record: CSVRecords.Record) -> String? {
         if record.isUnterminated { return "a quoted field has no closing quote" }
         let fields = record.fields.map(AssignmentFile.trimmed)
-        guard fields.count >= 2 else { return "symbol and worker expected (got 1 column)" }
+        guard fields.count >= 2 else {
+            let hint = [";", "\t"].contains { fields[0].contains($0) } ? "; put commas between them" : ""
+            return "symbol and worker expected (got 1 column)\(hint)"
+        }
         guard let symbol = Symbol(fields[0]) else { return AssignmentFile.symbolSentence(fields[0]) }
         guard let worker = WorkerName(fields[1]) else {
             return "worker must be 1…\(WorkerName.lengthLimit) of the characters A-Z a-z 0-9 . _ : [ ] - "

@@ -235,6 +235,20 @@ import Testing
         #expect(try rig.owners().isEmpty)
     }
 
+    @Test(
+        arguments: [
+            ("", "holds no row of symbol,worker"), ("symbol,worker,assigned_at\n", "holds no row of symbol,worker"),
+            ("BTCUSDT;w-1\n", "line 1: symbol and worker expected (got 1 column); put commas between them"),
+        ] as [(String, String)])
+    func aFileOfNoUseIsNamedWithTheReason(_ text: String, _ sentence: String) throws {
+        let rig = try Rig(workers: ["a:1"])
+        let path = rig.folder.file("some.csv")
+        try text.write(toFile: path, atomically: true, encoding: .utf8)
+        let result = try rig.run("assignment", "--import", path, "--live")
+        #expect(result.code == 1)
+        #expect(result.talk.contains("some.csv: ") && result.talk.contains(sentence), "\(result.talk)")
+    }
+
     @Test func aListOfSymbolsIsTheFirstColumnOfAFile() throws {
         let rig = try Rig()
         let path = rig.folder.file("contracts.csv")

@@ -59,6 +59,10 @@ struct AssignmentCommand: Command {
         }
         let file = AssignmentFile(try AssignmentArguments.text(ofFile: path))
         guard file.problems.isEmpty else { throw AssignmentArguments.failure(path, file.problems) }
+        guard !file.rows.isEmpty else {
+            throw CommandFailure.failed(
+                "\(Terminal.plain(path)): holds no row of symbol,worker; --clear is what takes every symbol away")
+        }
         let timeframes = try AssignmentArguments.timeframes(invocation, settings)
         return try execution.run { terms throws(AssignmentError) in
             try execution.service.importRows(file, timeframes: timeframes, keepsOthers: keepsOthers, terms)
