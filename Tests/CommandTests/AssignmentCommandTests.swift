@@ -179,6 +179,15 @@ import Testing
         #expect(taken.first?["to"] as? String == Self.names[2])
     }
 
+    @Test func aPlanThatChangesNothingIsNotOfferedForExecution() throws {
+        let rig = try Rig(workers: ["a:1"])
+        _ = try rig.run("dispatch", "BTCUSDT,ETHUSDT", "--live")
+        _ = try rig.run("workers", "drain", "a:1")
+        let result = try rig.run("dispatch", "--rebalance")
+        #expect(result.talk.contains("nothing can be changed: add a worker, or activate one"), "\(result.talk)")
+        #expect(!result.talk.contains("--live"), "\(result.talk)")
+    }
+
     // MARK: Files
 
     /// As the predecessor writes it; the symbols in order, as ours come out.

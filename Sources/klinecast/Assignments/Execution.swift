@@ -64,8 +64,14 @@ struct Execution {
     private func closing(_ outcome: AssignmentService.Outcome) -> String {
         let summary = PlanText.summary(outcome.plan, removed: outcome.removed)
         if outcome.isStored { return "\(summary); stored as version \(outcome.after.tag)" }
-        if !outcome.plan.isChange, outcome.plan.unplaced.isEmpty, outcome.removed.isEmpty {
-            return "\(summary); nothing to change"
+        if !outcome.plan.isChange, outcome.removed.isEmpty {
+            guard let unplaced = outcome.plan.unplaced.first else { return "\(summary); nothing to change" }
+            let remedy =
+                switch unplaced.reason {
+                case .noCapacity: "raise the capacity or add a worker"
+                case .noActiveWorker: "add a worker, or activate one"
+                }
+            return "\(summary); nothing can be changed: \(remedy)"
         }
         return "\(summary); a plan, nothing was changed: add --live --if-match \(outcome.before.tag) to carry it out"
     }
