@@ -4,6 +4,7 @@
 package struct CandleFile: Sendable {
     package enum Failure: Error, CustomStringConvertible {
         case name(String)
+        case timeframe(file: String, found: String)
         case header(file: String, found: String)
         case row(file: String, line: Int, String)
 
@@ -11,6 +12,9 @@ package struct CandleFile: Sendable {
             switch self {
             case .name(let name):
                 "\(name): a candle file is named <SYMBOL>-<timeframe>.csv, for example BTCUSDT-1m.csv"
+            case .timeframe(let file, let found):
+                "\(file): \(found.prefix(60)) is no timeframe, which stands before .csv: "
+                    + Timeframe.allCases.map(\.rawValue).joined(separator: " ")
             case .header(let file, let found):
                 "\(file): line 1 must be \(CandleFile.header) (got \(found.prefix(60)))"
             case .row(let file, let line, let sentence): "\(file): line \(line): \(sentence)"
@@ -43,17 +47,18 @@ package struct CandleFile: Sendable {
 
     /// Symbol and timeframe that a file of this name holds.
     package static func subject(ofFileNamed name: String) throws(Failure) -> (Symbol, Timeframe) {
-        guard name.hasSuffix(".csv"), let dash = name.lastIndex(of: "-"),
-            let symbol = Symbol(name[..<dash]),
-            let timeframe = Timeframe(rawValue: String(name[name.index(after: dash)...].dropLast(4)))
+        guard name.hasSuffix(".csv"), !name.hasSuffix("-.csv"), let dash = name.lastIndex(of: "-"),
+            let symbol = Symbol(name[..<dash])
         else { throw .name(name) }
+        let word = String(name[name.index(after: dash)...].dropLast(4))
+        guard let timeframe = Timeframe(rawValue: word) else { throw .timeframe(file: name, found: word) }
         return (symbol, timeframe)
     }
 
     package init(name: String, text: String) throws(Failure) {
         (symbol, timeframe) = try Self.subject(ofFileNamed: name)
         let lines = text.split(whereSeparator: \.isNewline)
-        guard let first = lines.first, first == Self.header else {
+        guard let first = lines.first, Self.fields(of: first).joined(separator: ",") == Self.header else {
             throw .header(file: name, found: lines.first.map(String.init) ?? "an empty file")
         }
         var rows: [Row] = []
@@ -64,8 +69,16 @@ package struct CandleFile: Sendable {
         self.rows = rows
     }
 
+    /// Without the quotation marks that some programs put around every field; names and numbers hold no comma.
+    private static func fields(of line: Substring) -> [Substring] {
+        line.split(separator: ",", omittingEmptySubsequences: false).map { field in
+            field.utf8.first == UInt8(ascii: "\"") && field.utf8.count > 1 && field.utf8.last == UInt8(ascii: "\"")
+                ? field.dropFirst().dropLast() : field
+        }
+    }
+
     private static func row(_ line: Substring, file: String, number: Int) throws(Failure) -> Row {
-        let fields = line.split(separator: ",", omittingEmptySubsequences: false)
+        let fields = fields(of: line)
         guard fields.count == 6 else { throw .row(file: file, line: number, "6 fields expected (got \(fields.count))") }
         guard let openTime = Int64(fields[0]), openTimes.contains(openTime) else {
             throw .row(

@@ -87,6 +87,32 @@ import enum Configuration.StartPosition
         #expect(result.talk.contains("a candle file is named <SYMBOL>-<timeframe>.csv"))
     }
 
+    @Test func aFolderIsTheFilesInItAlsoWithQuotes() throws {
+        let broker = try EmbeddedBroker()
+        let folder = try TemporaryFolder("feed")
+        _ = try write(candles(2, from: 1_735_700_400_000), "BTCUSDT-1m.csv", in: folder)
+        let quoted = "\"open_time\",\"open\",\"high\",\"low\",\"close\",\"volume\"\n\"0\",\"1.10\",\"2\",\"1\",\"1\",\"5\"\n"
+        _ = try write(quoted, "ETHUSDT-1m.csv", in: folder)
+        _ = try write("no candles", "notes.txt", in: folder)
+        for topic in ["market.data.btcusdt.1m", "market.data.ethusdt.1m"] { try broker.createTopic(topic) }
+        let result = try Program.run(
+            "feed", "--no-create", folder.path, environment: ["KAFKA_BROKER": broker.bootstrap])
+        #expect(result.code == 0 && result.talk.contains("3 candles acknowledged"), "\(result.talk)")
+        #expect(try read(broker, 3)["market.data.ethusdt.1m"]?.first?.contains("\"time\":0,") == true)
+        let one = try Program.run(
+            "feed", "--no-create", folder.file("ETHUSDT-1m.csv"), environment: ["KAFKA_BROKER": broker.bootstrap])
+        #expect(one.talk.contains("1 candle acknowledged"), "\(one.talk)")
+    }
+
+    @Test func aTimeframeThatIsNoneIsNamed() throws {
+        let folder = try TemporaryFolder("feed")
+        let result = try Program.run("feed", try write(candles(1, from: 0), "FOOUSDT-2m.csv", in: folder))
+        #expect(result.code == 1)
+        #expect(result.talk.contains("FOOUSDT-2m.csv: 2m is no timeframe"), "\(result.talk)")
+        let empty = try TemporaryFolder("empty")
+        #expect(try Program.run("feed", empty.path).talk.contains("the folder holds no .csv file"))
+    }
+
     @Test func aKafkaThatIsNotThereIsSaid() throws {
         let folder = try TemporaryFolder("feed")
         let file = try write(candles(1, from: 0), "BTCUSDT-1m.csv", in: folder)

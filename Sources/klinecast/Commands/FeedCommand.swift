@@ -7,7 +7,7 @@ import Telemetry
 /// Candles from CSV files to Kafka.
 struct FeedCommand: Command {
     static let description = CommandDescription(
-        "feed", "Produce the candles of CSV files to Kafka, and end when all are acknowledged.", arguments: "FILE…",
+        "feed", "Produce the candles of CSV files to Kafka, and end when all are acknowledged.", arguments: "FILE|FOLDER…",
         flags: [
             CommandFlag("loop", "Start over at the end, for ever."),
             CommandFlag("no-create", "Leave the topics to the broker; else those that are missing get one partition."),
@@ -15,12 +15,10 @@ struct FeedCommand: Command {
         examples: ["klinecast feed demo/klines/*.csv --rate 10", "klinecast feed BTCUSDT-1m.csv ETHUSDT-1m.csv"])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard !invocation.arguments.positional.isEmpty else {
-            throw CommandFailure.usage("name at least one file, such as BTCUSDT-1m.csv")
-        }
+        let files = try Self.files(invocation.arguments.positional)
         let settings = try invocation.settings()
         let stop = StopFlag.onSignals()
-        let series = try CandleSeries.read(invocation.arguments.positional)
+        let series = try CandleSeries.read(files)
         let kafka = Kafka.KafkaSettings(settings.kafka)
         let producer = try Producer(settings: kafka)
         if !invocation.arguments.has("no-create") { try Self.createTopics(series, kafka, producer) }
@@ -30,6 +28,18 @@ struct FeedCommand: Command {
             try feeding.play(series, until: stop)
         } while invocation.arguments.has("loop") && !stop.isRaised
         return feeding.finish(stop)
+    }
+
+    /// The files, with folders as the CSV files in them.
+    private static func files(_ paths: [String]) throws(CommandFailure) -> [String] {
+        guard !paths.isEmpty else { throw .usage("name at least one file, such as BTCUSDT-1m.csv, or a folder of them") }
+        var files: [String] = []
+        for path in paths {
+            let found = CandleSeries.files(inFolder: path) ?? [path]
+            guard !found.isEmpty else { throw .failed("\(Terminal.plain(path)): the folder holds no .csv file") }
+            files += found
+        }
+        return files
     }
 
     /// One partition a topic, so that a symbol's candles keep their order also for who reads without keys. Where the

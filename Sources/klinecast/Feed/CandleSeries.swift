@@ -28,6 +28,12 @@ struct CandleSeries {
         return series
     }
 
+    /// The CSV files of a folder, by name; `nil` where there is no folder.
+    static func files(inFolder path: String) -> [String]? {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { return nil }
+        return names.filter { $0.hasSuffix(".csv") }.sorted().map { "\(path)/\($0)" }
+    }
+
     private static func readFile(_ path: String) throws(CommandFailure) -> CandleFile {
         let text: String
         do { text = try String(contentsOf: URL(fileURLWithPath: path), encoding: .utf8) } catch {

@@ -79,7 +79,7 @@ struct Feeding {
         let seconds = max(0.001, (ContinuousClock.now - begin).inSeconds)
         let rate = Terminal.grouped(Int(Double(delivered) / seconds))
         Terminal.talk(
-            "\(Terminal.grouped(delivered)) candles acknowledged by \(brokers) in \(Self.shown(seconds)), \(rate) a second"
+            "\(Terminal.counted(delivered, "candle")) acknowledged by \(brokers) in \(Self.shown(seconds)), \(rate) a second"
         )
         guard lost > 0 else { return .done }
         let reason = firstFailure.map { ": \($0)" } ?? ""

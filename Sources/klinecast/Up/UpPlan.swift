@@ -88,12 +88,7 @@ struct UpPlan {
                     "up.files: \(path) is neither here nor beside klinecast; name CSV files or a folder of them with --files"
                 )
             }
-            var isFolder = false
-            if let names = try? FileManager.default.contentsOfDirectory(atPath: found) {
-                isFolder = true
-                files += names.filter { $0.hasSuffix(".csv") }.sorted().map { "\(found)/\($0)" }
-            }
-            if !isFolder { files.append(found) }
+            files += CandleSeries.files(inFolder: found) ?? [found]
         }
         guard !files.isEmpty else { throw .failed("up.files: no .csv file in \(paths.joined(separator: ", "))") }
         return files
