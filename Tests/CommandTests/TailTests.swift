@@ -49,7 +49,7 @@ import Testing
             try notes(result) == [
                 "live ", "live ", "live duplicate", "live gap: 12…13 missed", "live topic created anew",
             ])
-        #expect(result.talk.contains("1 gaps (2 offsets), 1 duplicates, topic created anew 1 times"))
+        #expect(result.talk.contains("1 gap (2 offsets), 1 duplicate, topic created anew 1 time"))
         #expect(result.talk.contains("latency p50"))
     }
 
@@ -89,7 +89,7 @@ import Testing
         let result = tail.result()
         #expect(result.code == 3)
         #expect(try notes(result) == ["live ", "live gap: 11…19 missed"])
-        #expect(result.talk.contains("1 reconnections"))
+        #expect(result.talk.contains("1 reconnection"))
     }
 
     @Test func controlCEndsItWithTheSummary() throws {

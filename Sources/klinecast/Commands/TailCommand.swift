@@ -88,17 +88,18 @@ struct TailCommand: Command {
     private static func summary(_ tailing: Tailing) {
         let counts = tailing.counts
         var parts = [
-            "\(Terminal.grouped(tailing.taken)) messages (\(counts.snapshots) snapshot, \(counts.live) live, "
+            "\(Terminal.counted(tailing.taken, "message")) (\(counts.snapshots) snapshot, \(counts.live) live, "
                 + "\(counts.recovered) from streams)",
-            "\(counts.gaps) gaps" + (counts.gaps > 0 ? " (\(counts.missed) offsets)" : ""),
-            "\(counts.duplicates) duplicates",
+            Terminal.counted(counts.gaps, "gap")
+                + (counts.gaps > 0 ? " (\(Terminal.counted(Int(counts.missed), "offset")))" : ""),
+            Terminal.counted(counts.duplicates, "duplicate"),
         ]
-        if counts.anew > 0 { parts.append("topic created anew \(counts.anew) times") }
-        if counts.unknown > 0 { parts.append("\(counts.unknown) times unknown what came before") }
+        if counts.anew > 0 { parts.append("topic created anew \(Terminal.counted(counts.anew, "time"))") }
+        if counts.unknown > 0 { parts.append("\(Terminal.counted(counts.unknown, "time")) unknown what came before") }
         if counts.withoutEnvelope > 0 {
             parts.append("\(counts.withoutEnvelope) without an envelope: nothing to check")
         }
-        if counts.reconnections > 0 { parts.append("\(counts.reconnections) reconnections") }
+        if counts.reconnections > 0 { parts.append(Terminal.counted(counts.reconnections, "reconnection")) }
         if let median = tailing.latency.quantile(0.5), let high = tailing.latency.quantile(0.99) {
             parts.append("latency p50 \(median) ms, p99 \(high) ms")
         }
