@@ -74,8 +74,10 @@ struct Invocation {
     func number(_ flag: String, in range: ClosedRange<Int>) throws(CommandFailure) -> Int? {
         guard let text = arguments.flags[flag] else { return nil }
         guard let number = Int(text), range.contains(number) else {
-            let limits = "\(range.lowerBound)…\(range.upperBound)"
-            throw .usage("--\(flag): must be \(limits) (got \(Terminal.plain(text)))")
+            let limits =
+                range.upperBound == .max
+                ? "a whole number from \(range.lowerBound) on" : "\(range.lowerBound)…\(range.upperBound)"
+            throw .usage("--\(flag): must be \(limits) (got \(Terminal.shown(text)))")
         }
         return number
     }
@@ -83,6 +85,6 @@ struct Invocation {
     /// Refuses arguments that a command has no use for.
     func expectNoArguments() throws(CommandFailure) {
         guard let first = arguments.positional.first else { return }
-        throw .usage("takes no argument (got \(Terminal.plain(first)))")
+        throw .usage("takes no argument (got \(Terminal.shown(first)))")
     }
 }

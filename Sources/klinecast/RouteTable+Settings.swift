@@ -27,7 +27,7 @@ extension RouteTable {
             let known = DataType.allCases.map(\.rawValue)
             let hint = Suggestion.nearest(to: rule.dataType, among: known).map { "; did you mean \($0)?" } ?? ""
             throw .usage(
-                "\(place): data_type: must be \(known.joined(separator: ", ")) (got \(Terminal.plain(rule.dataType)))\(hint)"
+                "\(place): data_type: must be \(known.joined(separator: ", ")) (got \(Terminal.shown(rule.dataType)))\(hint)"
             )
         }
         // The file's template is the channel behind the prefix, unless it places the prefix itself.

@@ -30,8 +30,21 @@ import Testing
             try TimeArgument.parse(text, flag: "from", now: 0)
         } throws: {
             guard case .usage(let words)? = $0 as? CommandFailure else { return false }
-            return words.contains("--from: must be a date like 2026-01-02") && words.contains("(got \(text))")
+            return words.contains("--from: must be a date like 2026-01-02") && words.contains("(got \(text.isEmpty ? "nothing" : text))")
         }
+    }
+
+    @Test(
+        arguments: [
+            (["--from", "1735700400"], "(got 1735700400); if these are seconds, write 1735700400000"),
+            (["--limit", "0"], "--limit: must be a whole number from 1 on (got 0)"),
+            (["--last="], "--last: must be a whole number from 1 on (got nothing)"),
+            (["5m"], "takes one symbol and one timeframe, such as BTCUSDT 1m (got also 5m)"),
+        ] as [([String], String)])
+    func whatQueryCannotReadIsSaid(_ words: [String], _ sentence: String) throws {
+        let result = try Program(["query", "BTCUSDT", "1m"] + words).result()
+        #expect(result.code == 2)
+        #expect(result.talk.contains(sentence), "\(result.talk)")
     }
 
     // MARK: Numbers and candles

@@ -32,7 +32,7 @@ enum AssignmentArguments {
             guard let symbol = Symbol(part) else {
                 throw .usage(
                     "symbols: must be 1…\(Symbol.lengthLimit) of the characters A-Z a-z 0-9 _ - with commas between "
-                        + "(got \(Terminal.plain(String(part))))")
+                        + "(got \(Terminal.shown(String(part))))")
             }
             symbols.append(symbol)
         }
@@ -97,7 +97,7 @@ enum AssignmentArguments {
         guard let name = WorkerName(text) else {
             throw .usage(
                 "a worker's name must be 1…\(WorkerName.lengthLimit) of the characters A-Z a-z 0-9 . _ : [ ] - "
-                    + "(got \(Terminal.plain(text)))")
+                    + "(got \(Terminal.shown(text)))")
         }
         return name
     }
@@ -109,7 +109,7 @@ enum AssignmentArguments {
             if condition == nil {
                 throw .usage(
                     "--if-match: must be a version as plans and lists name it, like 0123456789abcdef-17 "
-                        + "(got \(Terminal.plain(text)))")
+                        + "(got \(Terminal.shown(text)))")
             }
         }
         return AssignmentService.Terms(isLive: isLive, condition: condition, author: AssignmentAccess.author)

@@ -44,7 +44,7 @@ enum DispatchRequest {
         if let word, !strategies.contains(word) {
             let hint = Suggestion.nearest(to: word, among: strategies).map { "; did you mean \($0)?" } ?? ""
             throw .usage(
-                "--strategy: must be \(strategies.joined(separator: " or ")) (got \(Terminal.plain(word)))\(hint)")
+                "--strategy: must be \(strategies.joined(separator: " or ")) (got \(Terminal.shown(word)))\(hint)")
         }
         if let worker = arguments.flags["worker"] { return .worker(try AssignmentArguments.worker(worker)) }
         switch word {

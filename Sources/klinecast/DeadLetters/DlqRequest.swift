@@ -36,7 +36,7 @@ enum DlqRequest: Equatable {
         let filter = Filter(topic: flags["topic"], reason: try Self.reason(flags["reason"], inKafka: inKafka))
         switch verb {
         case .list:
-            if let extra = words.first { throw .usage("list takes no argument (got \(Terminal.plain(extra)))") }
+            if let extra = words.first { throw .usage("list takes no argument (got \(Terminal.shown(extra)))") }
             let limit = try invocation.number("limit", in: 1...1_000_000) ?? Self.standardLimit
             if inKafka, flags["replayed"] != nil {
                 throw .usage("--replayed has no meaning with --kafka: a topic keeps no note of it")

@@ -12,7 +12,7 @@ enum Failpoints {
             let turn = parts.count == 2 ? Int(parts[1]) : 1
         else {
             let names = Failpoint.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .usage("KLINECAST_FAILPOINT: must be one of \(names), with :<turn> (got \(Terminal.plain(text)))")
+            throw .usage("KLINECAST_FAILPOINT: must be one of \(names), with :<turn> (got \(Terminal.shown(text)))")
         }
         let left = Locked(turn)
         return { reached in

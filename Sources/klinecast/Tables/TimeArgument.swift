@@ -13,9 +13,12 @@ enum TimeArgument {
             case .earliest?, nil: break
             }
         }
+        // Ten digits are this century's seconds; milliseconds have thirteen.
+        let isSeconds = (9...10).contains(text.utf8.count) && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        let hint = isSeconds ? "; if these are seconds, write \(text)000" : ""
         throw .usage(
             "--\(flag): must be a date like 2026-01-02, a time like 2026-01-02T03:04:05 (UTC), milliseconds since 1970, "
-                + "an age like 2h, or now (got \(Terminal.plain(text)))")
+                + "an age like 2h, or now (got \(Terminal.shown(text)))\(hint)")
     }
 
     /// `2026-01-02T03:04:05Z`; the milliseconds only where there are some.

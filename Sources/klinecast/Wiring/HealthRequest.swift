@@ -14,7 +14,7 @@ enum HealthRequest {
         guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host, !host.isEmpty
         else {
             throw .usage(
-                "--health: must be an http:// URL, like http://127.0.0.1:5004/health (got \(Terminal.plain(url)))")
+                "--health: must be an http:// URL, like http://127.0.0.1:5004/health (got \(Terminal.shown(url)))")
         }
         let query = parts.percentEncodedQuery.map { "?\($0)" } ?? ""
         let path = parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath
