@@ -25,6 +25,9 @@ enum CommandTable {
 
     static var names: [String] { all.map { $0.description.name } + ["help"] }
 
+    /// Everything that may stand behind `klinecast`.
+    static var callable: [String] { names + all.flatMap { $0.description.aliases } }
+
     static func command(named name: String) -> (any Command.Type)? {
         all.first { $0.description.name == name || $0.description.aliases.contains(name) }
     }

@@ -71,7 +71,7 @@ struct Klinecast {
     }
 
     private static func unknown(_ name: String) -> ExitCode {
-        let nearest = Suggestion.nearest(to: name.lowercased(), among: CommandTable.names)
+        let nearest = Suggestion.nearest(to: name.lowercased(), among: CommandTable.callable)
         let hint = nearest.map { "did you mean `klinecast \($0)`?" } ?? "`klinecast help` lists the commands"
         Terminal.talk("klinecast: unknown command \(Terminal.plain(name)); \(hint)")
         return .usage

@@ -45,6 +45,7 @@ import Testing
         #expect(command.code == 2)
         #expect(command.output.isEmpty)
         #expect(command.talk == "klinecast: unknown command brokr; did you mean `klinecast broker`?\n")
+        #expect(try Program.run("ws:dispatc").talk.contains("did you mean `klinecast ws:dispatch`?"))
         let flag = try Program.run("feed", "--rat", "3", "BTCUSDT-1m.csv")
         #expect(flag.code == 2)
         #expect(flag.talk.contains("unknown flag --rat; did you mean --rate?"))
