@@ -80,7 +80,7 @@ package struct AssignmentFile: Equatable, Sendable {
     }
 
     fileprivate static func symbolSentence(_ field: String) -> String {
-        "symbol must be 1…\(Symbol.lengthLimit) of the characters A-Z a-z 0-9 _ - (got \(excerpt(field)))"
+        "symbol must be \(Symbol.rule) (got \(excerpt(field)))"
     }
 
     fileprivate static func tooMany(_ line: Int) -> Problem {

@@ -9,8 +9,10 @@ package struct Address: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Reads `host:port` or `[ipv6]:port`.
-    package init(parsing text: String) throws(ValueFault) {
-        let fault = ValueFault("must be host:port, like 127.0.0.1:5004 or [::1]:5004", got: text)
+    ///
+    /// - Parameter port: the example in a message.
+    package init(parsing text: String, like port: UInt16 = 5004) throws(ValueFault) {
+        let fault = ValueFault("must be host:port, like 127.0.0.1:\(port) or [::1]:\(port)", got: text)
         guard let colon = text.lastIndex(of: ":") else { throw fault }
         var host = text[..<colon]
         let digits = text[text.index(after: colon)...]

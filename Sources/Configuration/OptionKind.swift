@@ -17,7 +17,8 @@ package enum OptionKind: Sendable, Equatable {
     /// Lower-cased, see `Symbol`.
     case symbols
     case address
-    case addresses
+    /// The port is the example in a message.
+    case addresses(like: UInt16)
     case secret
     case redisURL
     case databaseURL
@@ -87,9 +88,9 @@ package enum OptionKind: Sendable, Equatable {
             var symbols: [String] = []
             for item in items { symbols.append(try Self.symbol(item)) }
             return .list(symbols)
-        case .addresses:
+        case .addresses(let port):
             var addresses: [Address] = []
-            for item in items { addresses.append(try Address(parsing: item)) }
+            for item in items { addresses.append(try Address(parsing: item, like: port)) }
             return .addresses(addresses)
         case .boolean, .integer, .duration, .byteCount, .text, .path, .choice, .address, .secret, .redisURL,
             .databaseURL, .start, .map, .routes:
@@ -147,9 +148,7 @@ package enum OptionKind: Sendable, Equatable {
 
     private static func symbol(_ text: String) throws(ValueFault) -> String {
         guard let symbol = Symbol(text) else {
-            throw ValueFault(
-                "must hold symbols of letters, digits, _ and - such as btcusdt, at most \(Symbol.lengthLimit) characters",
-                got: text)
+            throw ValueFault("must hold symbols such as btcusdt: \(Symbol.rule)", got: text)
         }
         return symbol.name
     }

@@ -22,7 +22,8 @@ package enum Options {
 
     private static let kafka: [Option] = [
         Option(
-            "kafka.broker", .addresses, default: "127.0.0.1:9092", environment: ["KAFKA_BROKER"], flag: "kafka-broker",
+            "kafka.broker", .addresses(like: 9092), default: "127.0.0.1:9092", environment: ["KAFKA_BROKER"],
+            flag: "kafka-broker",
             "The brokers to ask first; the others are learned from them."),
         Option(
             "kafka.group_id", .text, default: "klinecast", environment: ["KAFKA_GROUP_ID"], flag: "kafka-group-id",
@@ -84,7 +85,7 @@ package enum Options {
             "redis.sharded", .boolean, default: "off", environment: ["REDIS_SHARDED"], flag: "redis-sharded",
             "SPUBLISH instead of PUBLISH."),
         Option(
-            "redis.sentinels", .addresses, environment: ["REDIS_SENTINELS"], flag: "redis-sentinels",
+            "redis.sentinels", .addresses(like: 26379), environment: ["REDIS_SENTINELS"], flag: "redis-sentinels",
             "Sentinels to ask for the master. Not built yet: refused."),
         Option(
             "redis.master", .text, environment: ["REDIS_MASTER"], flag: "redis-master",
@@ -193,7 +194,7 @@ package enum Options {
             "gateway.address", .address, default: "127.0.0.1:8082", environment: ["GATEWAY_ADDR"],
             flag: "gateway-addr", "Where the gateway's HTTP listens: the assignments' API, health and metrics."),
         Option(
-            "gateway.workers", .addresses, environment: ["WS_WORKERS"], flag: "workers",
+            "gateway.workers", .addresses(like: 8089), environment: ["WS_WORKERS"], flag: "workers",
             "Workers that a gateway registers at its start, named by their address; it asks each for its state itself."
         ),
         Option(

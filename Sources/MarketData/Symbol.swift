@@ -1,5 +1,7 @@
 /// A traded instrument as topics and channels spell it: lower case, `[a-z0-9_-]+`, at most 32 characters.
 package struct Symbol: Hashable, Sendable, CustomStringConvertible {
+    /// What a symbol must be, as the rest of a sentence.
+    package static let rule = "1…\(lengthLimit) of the characters A-Z a-z 0-9 _ -"
     package static let lengthLimit = 32
     /// The lower-case spelling.
     package let name: String

@@ -349,7 +349,8 @@ import Testing
             (["dispatch", "BTCUSDT", "--if-match", "7"], "--if-match: must be a version"),
             (["assignment", "--list", "--stats"], "give one of --list and --stats"),
             (["assignment", "--stats", "--live"], "--live has a meaning with --import and --clear alone"),
-            (["workers", "drian", "a"], "drian: did you mean drain?"), (["workers", "add", "a"], "must be host:port"),
+            (["workers", "drian", "a"], "drian: did you mean drain?"),
+            (["workers", "add", "a"], "must be host:port, like 127.0.0.1:8089"),
             (["workers", "add", "a", "b:1", "--weight", "0"], "--weight: must be 1…100 (got 0)"),
             (["workers", "drain"], "drain takes one worker's name"),
         ] as [([String], String)])

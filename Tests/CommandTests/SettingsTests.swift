@@ -32,6 +32,15 @@ import Testing
         #expect(json["log.level"] as? [String: String] == ["value": "info", "origin": "default"])
     }
 
+    @Test(arguments: [
+        ("KAFKA_BROKER", "127.0.0.1:9092"), ("WS_WORKERS", "127.0.0.1:8089"), ("ROUTER_ADDR", "127.0.0.1:5004"),
+    ])
+    func anAddressThatIsNoneIsShownOneOfItsKind(_ variable: String, _ example: String) throws {
+        let result = try Program.run("config", environment: [variable: "nowhere"])
+        #expect(result.code == 2)
+        #expect(result.talk.contains("must be host:port, like \(example) "), "\(result.talk)")
+    }
+
     @Test func anUnknownKeyNamesThePlaceAndTheNearest() throws {
         let folder = try TemporaryFolder("config")
         let file = folder.file("k.yaml")

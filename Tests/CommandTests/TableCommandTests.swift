@@ -30,7 +30,8 @@ import Testing
             try TimeArgument.parse(text, flag: "from", now: 0)
         } throws: {
             guard case .usage(let words)? = $0 as? CommandFailure else { return false }
-            return words.contains("--from: must be a date like 2026-01-02") && words.contains("(got \(text.isEmpty ? "nothing" : text))")
+            return words.contains("--from: must be a date like 2026-01-02")
+                && words.contains("(got \(text.isEmpty ? "nothing" : text))")
         }
     }
 
@@ -225,6 +226,13 @@ import Testing
         #expect(result.code == 2)
         #expect(
             result.talk.contains("2m is no timeframe: 1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d 3d 1w 1M"))
+    }
+
+    @Test(arguments: [["query", "BTC/USDT", "1m"], ["tail", "BTC/USDT", "1m"], ["dispatch", "BTC*USDT"]])
+    func whatASymbolMayHoldIsSaidInTheSameWords(_ words: [String]) throws {
+        let result = try Program(words).result()
+        #expect(result.code == 2)
+        #expect(result.talk.contains("must be 1…32 of the characters A-Z a-z 0-9 _ -"), "\(result.talk)")
     }
 
     @Test func aRangeThatEndsBeforeItBeginsIsRefused() throws {

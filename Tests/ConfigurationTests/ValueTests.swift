@@ -86,7 +86,7 @@ import Testing
         let longest = String(repeating: "a", count: 32)
         #expect(try settings("SYMBOLS", "\(longest),b-t_1").router.symbols == [longest, "b-t_1"])
         let error = #expect(throws: ConfigurationError.self) { try settings("SYMBOLS", longest + "a") }
-        #expect(error?.description.contains("at most 32 characters (got \(longest)a)") == true)
+        #expect(error?.description.contains("1…32 of the characters A-Z a-z 0-9 _ - (got \(longest)a)") == true)
     }
 
     @Test func messagesNameTheThingTheLimitTheValueAndTheRemedy() {

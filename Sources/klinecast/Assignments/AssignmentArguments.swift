@@ -31,7 +31,7 @@ enum AssignmentArguments {
         for part in word.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
             guard let symbol = Symbol(part) else {
                 throw .usage(
-                    "symbols: must be 1…\(Symbol.lengthLimit) of the characters A-Z a-z 0-9 _ - with commas between "
+                    "symbols: must be \(Symbol.rule) with commas between "
                         + "(got \(Terminal.shown(String(part))))")
             }
             symbols.append(symbol)

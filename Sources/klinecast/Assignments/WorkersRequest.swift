@@ -45,7 +45,7 @@ enum WorkersRequest: Equatable {
     }
 
     private static func address(_ text: String) throws(CommandFailure) -> String {
-        do throws(ValueFault) { return try Address(parsing: text).description } catch {
+        do throws(ValueFault) { return try Address(parsing: text, like: 8089).description } catch {
             throw .usage("the worker's address \(error)")
         }
     }

@@ -6,7 +6,7 @@ import Persister
 enum SeriesArgument {
     static func symbol(_ word: String) throws(CommandFailure) -> Symbol {
         guard let symbol = Symbol(word) else {
-            throw .usage("\(Terminal.plain(word)) is no symbol: at most 32 of a to z, 0 to 9, _ and -")
+            throw .usage("\(Terminal.plain(word)) is no symbol: must be \(Symbol.rule)")
         }
         return symbol
     }
