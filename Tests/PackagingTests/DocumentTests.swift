@@ -35,7 +35,8 @@ import Testing
         let sources = try Checkout.run("git", ["ls-files", "Sources/*.swift"]).text.split(separator: "\n")
         let written = try sources.flatMap { file in
             try Checkout.matches(
-                #"page\.(?:counter|gauge|histogram)\(\s*"(klinecast_[a-z_]+)""#, in: try Checkout.text(String(file)))
+                #"page\.(?:counter|gauge|histogram)\(\s*"((?:klinecast|process)_[a-z_]+)""#,
+                in: try Checkout.text(String(file)))
         }
         #expect(try Set(written) == Self.documentedMetrics())
     }
