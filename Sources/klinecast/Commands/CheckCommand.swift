@@ -3,10 +3,10 @@ import Redis
 import Router
 import Telemetry
 
-/// Tries every connection and says what is wrong and what to do.
+/// Tries what a router with its persister needs, and says what is wrong and what to do.
 struct CheckCommand: Command {
     static let description = CommandDescription(
-        "check", "Try every connection, permission and port, and say what is wrong.",
+        "check", "Try the router's connections, permissions and port, and the database; say what is wrong.",
         flags: [
             CommandFlag("json", "One JSON object."),
             CommandFlag("health", value: "URL", "Only ask this URL: 0 when it answers 200, else 1; for containers."),
