@@ -1,4 +1,5 @@
 import Foundation
+import Telemetry
 
 /// A process' `group.instance.id`, kept in the state folder so that a restart is the same member.
 ///
@@ -38,6 +39,11 @@ package final class InstanceIdentity: Sendable {
             }
             self.path = path
             self.descriptor = descriptor
+            if number > 1 {
+                Log.warning(
+                    "Another process of this role uses this state folder; give each a STATE_DIR of its own",
+                    ["role": role, "folder": folder, "identity": path, "other": "\(folder)/\(role)-1.instance"])
+            }
             return
         }
         throw .system(attempt: "find a free \(role) identity in \(folder) (\(Self.limit) are in use)", errno: EAGAIN)

@@ -1,3 +1,5 @@
+import Foundation
+import Kafka
 import TestRigs
 import Testing
 
@@ -21,6 +23,22 @@ import Testing
                 result.talk.contains("Not a directory; set STATE_DIR to a folder that can be written")
                     && result.talk.contains(path), "\(result.talk)")
         }
+    }
+
+    /// The port is taken, so that the process ends by itself.
+    @Test func aSecondPersisterOnTheFolderIsToldOfTheFirst() throws {
+        let folder = try TemporaryFolder("state")
+        let redis = try RedisServer()
+        func persister() throws -> Program.Result {
+            try Program(
+                ["persister", "--state-dir", folder.path], ["PERSISTER_ADDR": "127.0.0.1:\(redis.port)"]
+            ).result()
+        }
+        let first = try InstanceIdentity(folder: folder.path, role: "persister")
+        let second = try persister()
+        withExtendedLifetime(first) {}
+        #expect(second.talk.contains("Another process of this role uses this state folder"), "\(second.talk)")
+        #expect(second.talk.contains("\(folder.path)/persister-1.instance"), "\(second.talk)")
     }
 
     @Test func anExportThatCannotBeWrittenIsSaid() throws {
