@@ -91,7 +91,8 @@ import enum Configuration.StartPosition
         let broker = try EmbeddedBroker()
         let folder = try TemporaryFolder("feed")
         _ = try write(candles(2, from: 1_735_700_400_000), "BTCUSDT-1m.csv", in: folder)
-        let quoted = "\"open_time\",\"open\",\"high\",\"low\",\"close\",\"volume\"\n\"0\",\"1.10\",\"2\",\"1\",\"1\",\"5\"\n"
+        let quoted =
+            "\"open_time\",\"open\",\"high\",\"low\",\"close\",\"volume\"\n\"0\",\"1.10\",\"2\",\"1\",\"1\",\"5\"\n"
         _ = try write(quoted, "ETHUSDT-1m.csv", in: folder)
         _ = try write("no candles", "notes.txt", in: folder)
         for topic in ["market.data.btcusdt.1m", "market.data.ethusdt.1m"] { try broker.createTopic(topic) }
@@ -120,6 +121,34 @@ import enum Configuration.StartPosition
         let result = try Program.run("feed", file, environment: ["KAFKA_BROKER": broker])
         #expect(result.code == 1)
         #expect(result.talk.contains("Kafka at \(broker) does not answer"))
+    }
+
+    @Test func whatIsNoKafkaIsSaidBeforeACandleWaitsForIt() throws {
+        let folder = try TemporaryFolder("feed")
+        let file = try write(candles(1, from: 0), "BTCUSDT-1m.csv", in: folder)
+        let other = try RedisServer()
+        let environment = ["KAFKA_BROKER": "127.0.0.1:\(other.port)"]
+        let result = try Program.run("feed", "--no-create", file, environment: environment)
+        #expect(result.code == 1)
+        #expect(result.talk.contains("Kafka at 127.0.0.1:\(other.port) does not answer"), "\(result.talk)")
+        #expect(!result.talk.contains("acknowledged"), "\(result.talk)")
+    }
+
+    @Test(arguments: [["feed"], ["tail", "btcusdt", "1m"]])
+    func controlCEndsWhatIsStillConnecting(_ words: [String]) throws {
+        let folder = try TemporaryFolder("feed")
+        let file = try write(candles(1, from: 0), "BTCUSDT-1m.csv", in: folder)
+        // Takes connections and never says a word.
+        let port = freePort()
+        let mute = try LocalSocket.listen(port)
+        defer { close(mute) }
+        let program = try Program(
+            words == ["feed"] ? words + [file] : words,
+            ["KAFKA_BROKER": "127.0.0.1:\(port)", "REDIS_URL": "redis://127.0.0.1:\(port)"])
+        try eventually("it connects") { accept(mute, nil, nil) >= 0 }
+        program.signal(SIGINT)
+        // By the signal itself, not at the end of its patience.
+        #expect(program.result().code == -SIGINT, "\(program.talk)")
     }
 
     @Test func aMonthlyCandleClosesWithTheCalendarsMonth() throws {

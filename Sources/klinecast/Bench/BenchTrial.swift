@@ -42,6 +42,7 @@ final class BenchTrial {
         admin = try Admin(settings: kafka)
         subscriber = Client(Redis.RedisSettings(settings.redis, clientName: "klinecast-bench"))
         do { try subscriber.subscribe(channels) } catch { throw CheckCommand.failure(error) }
+        try KafkaAccess.expectAnswer(to: producer, brokers)
         for topic in topics where !creates(topic.name) { break }
     }
 

@@ -7,7 +7,8 @@ import Telemetry
 /// Candles from CSV files to Kafka.
 struct FeedCommand: Command {
     static let description = CommandDescription(
-        "feed", "Produce the candles of CSV files to Kafka, and end when all are acknowledged.", arguments: "FILE|FOLDER…",
+        "feed", "Produce the candles of CSV files to Kafka, and end when all are acknowledged.",
+        arguments: "FILE|FOLDER…",
         flags: [
             CommandFlag("loop", "Start over at the end, for ever."),
             CommandFlag("no-create", "Leave the topics to the broker; else those that are missing get one partition."),
@@ -17,11 +18,13 @@ struct FeedCommand: Command {
     func run(_ invocation: Invocation) throws -> ExitCode {
         let files = try Self.files(invocation.arguments.positional)
         let settings = try invocation.settings()
-        let stop = StopFlag.onSignals()
         let series = try CandleSeries.read(files)
         let kafka = Kafka.KafkaSettings(settings.kafka)
         let producer = try Producer(settings: kafka)
+        try KafkaAccess.expectAnswer(to: producer, kafka.brokers)
         if !invocation.arguments.has("no-create") { try Self.createTopics(series, kafka, producer) }
+        // Until here nothing was sent, and a signal may end the process where it stands.
+        let stop = StopFlag.onSignals()
         var feeding = Feeding(
             producer, brokers: kafka.brokers, total: series.reduce(0) { $0 + $1.rows.count }, rate: settings.feed.rate)
         repeat {
@@ -32,7 +35,9 @@ struct FeedCommand: Command {
 
     /// The files, with folders as the CSV files in them.
     private static func files(_ paths: [String]) throws(CommandFailure) -> [String] {
-        guard !paths.isEmpty else { throw .usage("name at least one file, such as BTCUSDT-1m.csv, or a folder of them") }
+        guard !paths.isEmpty else {
+            throw .usage("name at least one file, such as BTCUSDT-1m.csv, or a folder of them")
+        }
         var files: [String] = []
         for path in paths {
             let found = CandleSeries.files(inFolder: path) ?? [path]
@@ -46,22 +51,12 @@ struct FeedCommand: Command {
     /// broker has no admin API (the embedded one never names a controller) its own automatic creation has to do.
     private static func createTopics(
         _ series: [CandleSeries], _ settings: Kafka.KafkaSettings, _ producer: Producer
-    ) throws {
-        let admin = try Admin(settings: settings)
+    ) throws(CommandFailure) {
+        let admin = Admin(sharing: producer)
         for one in series {
             guard let error = Self.failureOfCreating(one.topic, admin) else { continue }
-            _ = producer.poll()
-            if case .failed(_, let failure) = error, isRefusal(failure) {
-                throw CommandFailure.notAuthorised("Kafka at \(settings.brokers): \(failure)")
-            }
-            if let failure = producer.lastFailure, isRefusal(failure) {
-                throw CommandFailure.notAuthorised("Kafka at \(settings.brokers): \(failure)")
-            }
-            if producer.areBrokersDown {
-                let words = producer.lastFailure.map { ": \($0)" } ?? ""
-                throw CommandFailure.failed(
-                    "Kafka at \(settings.brokers) does not answer\(words); is it running there, and is KAFKA_BROKER right?"
-                )
+            if case .failed(_, let failure) = error, KafkaAccess.isRefusal(failure) {
+                throw .notAuthorised("Kafka at \(settings.brokers): \(failure)")
             }
             Log.debug(
                 "Topics are left to the broker's own creation", ["kafka.topic": one.topic, "kafka.error": "\(error)"])
@@ -76,9 +71,5 @@ struct FeedCommand: Command {
         } catch {
             return error
         }
-    }
-
-    private static func isRefusal(_ failure: KafkaFailure) -> Bool {
-        failure.name.contains("AUTHENTICATION") || failure.name.contains("SASL")
     }
 }

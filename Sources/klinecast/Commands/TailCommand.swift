@@ -24,7 +24,6 @@ struct TailCommand: Command {
         let settings = try invocation.settings(isQuiet: true)
         let channels = try Self.channels(invocation, settings)
         let isJSON = invocation.arguments.has("json")
-        let stop = StopFlag.onSignals()
         var shown = 0
         let tailing = Tailing(
             channels, prefix: settings.router.channelPrefix,
@@ -37,6 +36,8 @@ struct TailCommand: Command {
         }
         defer { tailing.close() }
         do { try tailing.begin() } catch { throw CheckCommand.failure(error) }
+        // While it connects a signal may end the process where it stands.
+        let stop = StopFlag.onSignals()
         Terminal.talk("Subscribed to \(channels.joined(separator: ", "))")
         follow(tailing, until: { stop.isRaised || shown >= count }, stop)
         Self.summary(tailing)
