@@ -160,11 +160,12 @@ import Telemetry
 
     // MARK: Filling
 
-    /// Batches in memory: one that is filled, one that waits and one that is written, and more as long as the newest one's dead
-    /// letters, which wait for others of their topic, are on their way.
+    /// Batches in memory: one that is filled, one that waits and one that is written, and more behind one with dead letters.
+    /// They take a while, and so will the next one's: enough batches wait that the store always has one whose letters are
+    /// written.
     var hasPlaceForAnother: Bool {
         let count = 1 + sealed.count + (writing == nil ? 0 : 1)
-        return count < (sealed.last?.unwritten.isEmpty == false ? 16 : 3)
+        return count < (sealed.last?.batch.refused.isEmpty == false ? 16 : 3)
     }
 
     var canTake: Bool {

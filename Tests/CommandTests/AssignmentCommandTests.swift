@@ -296,6 +296,9 @@ import Testing
         #expect(worker["capacity"] as? Int == 200 && worker["weight"] as? Int == 3)
         #expect(worker["state"] as? String == "active" && worker["lease_seconds"] is NSNull)
         #expect(try rig.run("workers").output.contains("ws-1    10.0.0.7:8089  active        0       200       3"))
+        let moved = try rig.run("workers", "add", "ws-1", "10.0.0.9:8089")
+        #expect(moved.talk.contains("ws-1 is registered at 10.0.0.9:8089, no longer at 10.0.0.7:8089"))
+        #expect(try rig.run("workers", "add", "ws-1", "10.0.0.9:8089").talk.contains("10.0.0.9:8089, as before"))
     }
 
     @Test func historyTellsWhoDidWhat() throws {
@@ -374,7 +377,7 @@ import Testing
 
     @Test func withoutAWorkerTheRemedyIsNamed() throws {
         let result = try Rig(workers: []).run("dispatch", "BTCUSDT")
-        #expect(result.code == 1)
+        #expect(result.code == 4, "no room, as the page on assignment says")
         #expect(result.talk.contains("`klinecast workers add NAME HOST:PORT` registers one"))
     }
 

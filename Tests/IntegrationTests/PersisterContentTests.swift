@@ -139,6 +139,47 @@ struct PersisterContentTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(3)), arguments: PersisterDatabase.Kind.available)
+    func aDeadLetterThatCanNotBeWrittenHoldsUpItsOwnPartitionOnly(_ kind: PersisterDatabase.Kind) throws {
+        let corner = try PersisterCorner(kind, topics: 2)
+        let (bad, good) = (corner.places[0], corner.places[1])
+        let messages = try Messages(kafka: corner.kafka.bootstrap)
+        // No letter of ours is so small.
+        try messages.createTopic(bad.topic + ".dlq", ["max.message.bytes": "100"])
+        let persister = try corner.persister().waitUntilReady()
+        func produce(_ place: KafkaPlace, _ numbers: Range<Int>) throws {
+            try messages.produce(
+                place.topic, numbers, around: { _ in Messages.Around(partition: place.partition) },
+                value: {
+                    $0 == 100 && place == bad
+                        ? Array("no candle \(String(repeating: "x", count: 300))".utf8)
+                        : Array(corner.plan.message(place, $0).utf8)
+                })
+        }
+        func next(_ place: KafkaPlace) -> Int64? { corner.database.positions(corner.group)[place]?.next }
+        try produce(bad, 0..<101)
+        try eventually("health says so", within: .seconds(60)) {
+            persister.health == "degraded"
+                && persister.reasons.contains {
+                    $0.contains("1 partitions wait for dead letters that can't be written")
+                }
+        }
+        try eventually("what comes before it is stored", within: .seconds(60)) { next(bad) == 100 }
+        try produce(bad, 101..<200)
+        try produce(good, 0..<300)
+        try eventually("the other topic goes on", within: .seconds(60)) { next(good) == 300 }
+        #expect(next(bad) == 100)
+        #expect(persister.metric("kafka_waiting_partitions") == 1)
+
+        // Made anew without the limit, by whoever writes the letter.
+        try corner.delete(bad.topic + ".dlq")
+        try eventually("the partition goes on", within: .seconds(60)) { next(bad) == 200 }
+        try eventually("health says so") { persister.health == "healthy" }
+        #expect(persister.stop() == 0)
+        let reasons = try corner.database.rows("select reason from dead_letters where topic = '\(bad.topic)'")
+        #expect(reasons == [["not_an_object"]])
+    }
+
     /// Messages of every kind under one Kafka key, in one order: each in its own table, none merged with another.
     @Test(.timeLimit(.minutes(2)), arguments: PersisterDatabase.Kind.available)
     func messagesWithTheSameKeyAndOrderAreAllThereEachInItsTable(_ kind: PersisterDatabase.Kind) throws {

@@ -37,7 +37,7 @@ enum AssignmentAccess {
             isRefusal(words) ? .notAuthorised(words) : .failed(words)
         case .storage: .failed(error.description)
         case .plan(.noWorkers):
-            .failed(
+            .conflict(
                 "no worker is active: `klinecast workers add NAME HOST:PORT` registers one, WS_WORKERS does when a "
                     + "gateway starts; `klinecast workers` shows what is there")
         case .plan(.unknownWorker(let name, let known)), .unknownWorker(let name, let known):

@@ -6,7 +6,8 @@ import Telemetry
 /// A self-check of somebody's own set-up: candles in at Kafka, and out at Redis, through the router that runs there.
 struct BenchCommand: Command {
     static let description = CommandDescription(
-        "bench", "Measure rate and latency through the router that is running, on topics of its own.",
+        "bench",
+        "Measure rate and latency through the router that is running, on topics of its own; where a persister runs, their candles (BENCH0, BENCH1, …) stay in its database.",
         flags: [
             CommandFlag("messages", value: "N", "Candles in all. [default: 10000]"),
             CommandFlag("topics", value: "N", "Topics they are spread over. [default: 5]"),

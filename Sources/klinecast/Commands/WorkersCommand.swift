@@ -47,10 +47,11 @@ struct WorkersCommand: Command {
                 let stored = try AssignmentAccess.read(service.storage)
                 return (stored, Terminal.counted(stored.state.workers.count, "worker"))
             case .add(let name, let address, let capacity, let weight):
-                let stored = try service.register(
-                    name, address: address, capacity: .some(capacity), weight: weight, terms
-                ).after
-                return (stored, "\(name) is registered at \(address)")
+                let outcome = try service.register(
+                    name, address: address, capacity: .some(capacity), weight: weight, terms)
+                let old = outcome.before.state.workers[name]?.address
+                let move = old.map { $0 == address ? ", as before" : ", no longer at \($0)" } ?? ""
+                return (outcome.after, "\(name) is registered at \(address)\(move)")
             case .set(let state, let name):
                 let stored = try service.setState(state, of: name, terms).after
                 return (stored, "\(name) is \(state.rawValue)\(hint(state, name, stored))")

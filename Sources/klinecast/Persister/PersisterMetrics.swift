@@ -23,6 +23,9 @@ struct PersisterMetrics: MetricSource {
         }
         let snapshot = report.status.snapshot
         snapshot.write(to: &page, lane: "persist", limit: SeriesLimit(seriesLimit))
+        page.gauge(
+            "klinecast_kafka_waiting_partitions", "Partitions that wait for a dead letter.", snapshot.heldPartitions,
+            ["lane": "persist"])
         rows(snapshot.counters, &page)
         database(report.store.snapshot, &page)
     }
