@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Its broker threads stop fetching when the queue reaches its limit and look again only a second later, though the
 /// queue is empty within milliseconds. Any request to that broker wakes its thread: here a question for a backlogged
-/// partition's end, by the thread `kafka-nudge`, which looks every 10 ms whether the queue is half empty: a wake-up makes
+/// partition's end, by the thread `kafka-nudge`, which looks every 10 ms whether the queue has room: a wake-up makes
 /// the broker's thread look at all its partitions, 0.3 ms for 2,000. It sleeps without waking up unless records have flowed
 /// fast within the last 1.5 s, longer than a stall can last.
 @safe final class Nudge {
@@ -97,7 +97,7 @@ import Synchronization
         unsafe system_shim_thread_name("kafka-nudge")
         var turn = 0
         while let target = next(shared, &turn) {
-            if unsafe rd_kafka_queue_length(shared.queue) < queueLimit / 2 {
+            if unsafe rd_kafka_queue_length(shared.queue) < queueLimit {
                 var low: Int64 = 0
                 var high: Int64 = 0
                 _ = unsafe rd_kafka_query_watermark_offsets(
