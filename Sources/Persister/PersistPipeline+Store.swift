@@ -175,9 +175,7 @@ extension PersistPipeline {
         guard let reclaim, reclaim.ticket == ticket else { return }
         self.reclaim = nil
         for (slot, claim) in zip(reclaim.slots, claims) {
-            guard Int(slot) < partitions.count, let partition = partitions[Int(slot)], partition.state == .fenced else {
-                continue
-            }
+            guard let partition = partition(slot), partition.state == .fenced else { continue }
             partition.fence = claim.fence
             partition.committed = claim.position
             partition.committedGeneration = claim.generation

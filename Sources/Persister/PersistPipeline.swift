@@ -411,7 +411,7 @@ import Telemetry
         snapshot.deadLetterFailure = sentence
     }
 
-    private func partition(_ slot: Int32) -> PersistPartition? {
+    func partition(_ slot: Int32) -> PersistPartition? {
         Int(slot) < partitions.count ? partitions[Int(slot)] : nil
     }
 
