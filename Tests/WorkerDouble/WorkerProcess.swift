@@ -59,27 +59,28 @@ final class WorkerProcess: Sendable {
         let name = LeaseName.worker(WorkerName(arguments.name)!)
         let token = "\(arguments.name) \(UInt64.random(in: .min ... .max))"
         let (arguments, state) = (arguments, state)
+        let heard = DispatchSemaphore(value: 0)
         Thread.detachNewThread {
             let storage = RedisAssignments(redis, patience: .milliseconds(500))
             while true {
-                Self.sleep(until: state.withLock { $0.lease?.renewsAt } ?? .now)
+                // Nothing but the clock makes a renewal due.
+                let due = state.withLock { $0.lease?.renewsAt } ?? .now
+                Thread.sleep(forTimeInterval: max(0, (due - .now) / .seconds(1)))
                 let begun = monotonic()
                 let sent = ContinuousClock.now
                 let isGranted = try? storage.acquire(name, token: token, for: arguments.terms.duration)
                 Self.happened(isGranted.map { $0 ? .granted(sent: sent) : .refused } ?? .failed, begun, state)
+                heard.signal()
             }
         }
         Thread.detachNewThread {
             while true {
-                // A lease that is won meanwhile lasts longer than an interval.
-                Self.sleep(until: state.withLock { $0.lease?.end } ?? .now + arguments.terms.interval)
+                // Until Redis has said something, or the lease ends without that.
+                let left = state.withLock { $0.lease?.end }.map { max(0, ($0 - .now) / .seconds(1)) }
+                _ = heard.wait(timeout: left.map { .now() + $0 } ?? .distantFuture)
                 Self.happened(.tick, 0, state)
             }
         }
-    }
-
-    private static func sleep(until moment: ContinuousClock.Instant) {
-        Thread.sleep(forTimeInterval: max(0, (moment - .now) / .seconds(1)))
     }
 
     private static func happened(_ event: Lease.Event, _ begun: UInt64, _ state: Locked<State>) {
