@@ -35,6 +35,14 @@ package struct DecimalText: Sendable {
         guard let start = unsafe text.baseAddress?.assumingMemoryBound(to: UInt8.self), count > 0 else {
             throw .notANumber
         }
+        if let plain = unsafe PlainDecimal(text) {
+            head = plain.digits
+            lastPower = -plain.decimals
+            digitCount =
+                unsafe start[0] != UInt8(ascii: "0") ? count - (plain.decimals > 0 ? 1 : 0) : Self.digits(of: head)
+            isMinus = false
+            return
+        }
         let isShort = count <= Self.headLimit
         var place = 0
         isMinus = unsafe start[0] == UInt8(ascii: "-")
@@ -56,9 +64,7 @@ package struct DecimalText: Sendable {
             lastPower = fraction - place
         }
         if isShort, unsafe start[first] == UInt8(ascii: "0") {
-            digitCount = 0
-            var left = head
-            while left > 0 { (digitCount, left) = (digitCount + 1, left / 10) }
+            digitCount = Self.digits(of: head)
         }
         var exponent = 0
         if place < count, unsafe start[place] | 0x20 == UInt8(ascii: "e") {
@@ -70,6 +76,14 @@ package struct DecimalText: Sendable {
         }
         lastPower += exponent
         for _ in 0..<max(0, Self.digitLimit - max(digitCount, Self.headLimit)) where rest != 0 { rest *= 10 }
+    }
+
+    /// Of a whole number of at most 19.
+    private static func digits(of number: UInt64) -> Int {
+        var count = 0
+        var power: UInt64 = 1
+        while count < headLimit, number >= power { (count, power) = (count + 1, power &* 10) }
+        return count
     }
 
     /// Few characters, as nearly always, can't be too many digits: zeros in front do no harm to `head`, and `init` takes

@@ -1,3 +1,5 @@
+internal import MarketData
+
 #if canImport(Glibc)
     internal import Glibc
 #else
@@ -19,6 +21,9 @@ enum DecimalDouble {
     /// operation on two exact numbers is correctly rounded (W. D. Clinger, "How to Read Floating Point Numbers
     /// Accurately", 1990). All else goes to strtod, which rounds correctly as well.
     static func value(of text: UnsafeRawBufferPointer) -> Double? {
+        if let plain = unsafe PlainDecimal(text), plain.digits <= 1 << 53 {
+            return unsafe Double(plain.digits) / powers.span[unchecked: plain.decimals]
+        }
         let count = text.count
         guard count > 0, let start = unsafe text.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
         var place = 0
