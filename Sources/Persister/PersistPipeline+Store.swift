@@ -23,7 +23,7 @@ extension PersistPipeline {
         filling.series = series.all
         for step in filling.steps { held(step.source)?.expected = step.nextOffset }
         sealed.append(Sealed(batch: filling, serial: serial, unwritten: unwritten))
-        filling = free.popLast() ?? RowBatch(limits: settings.limits)
+        filling = free.popLast() ?? RowBatch(limits: settings.limits, keys: keys)
         beginBatch()
     }
 

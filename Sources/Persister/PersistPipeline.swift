@@ -41,6 +41,7 @@ import Telemetry
     /// The store has it.
     var writing: RowBatch?
     var free: [RowBatch] = []
+    let keys: KeyTable
     /// It must be written before another record is taken.
     var mustSeal = false
     /// All that is not committed is given up and read again, as soon as the store has answered for its batch.
@@ -101,7 +102,8 @@ import Telemetry
         self.status = status
         candles = CandleDecoder(messageLimit: settings.messageBytes)
         trades = TradeDecoder(messageLimit: settings.messageBytes)
-        filling = RowBatch(limits: settings.limits)
+        keys = KeyTable(rows: settings.limits.rows)
+        filling = RowBatch(limits: settings.limits, keys: keys)
         // Results for letters of an earlier pipeline, and answers to its claims, must not be taken for this one's.
         let earlier = status.snapshot
         serial = earlier.lastSerial &+ 1

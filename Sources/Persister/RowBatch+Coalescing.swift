@@ -11,14 +11,6 @@ extension RowBatch {
     /// Texts of one candle at most: eight numbers and a source, and what rounding up adds.
     static let candleTextLimit = 768
 
-    /// Where a key's row stands.
-    struct Place {
-        var stamp: UInt32 = 0
-        var row: Int32 = 0
-        /// Bytes of the text that are this row's to use.
-        var textRoom: UInt32 = 0
-    }
-
     /// Adds a candle, or lets it fall when the batch has a newer one of its key. `text` are its numbers in the order of
     /// `CandleNumber`, then its source, as the row's counts say; `row.textStart` does not matter. The batch has room.
     package func add(_ row: CandleRow, text: UnsafeRawBufferPointer) {
@@ -34,30 +26,20 @@ extension RowBatch {
     func addLast(_ row: CandleRow) {
         var row = row
         row.textStart = UInt32(truncatingIfNeeded: textCount)
-        let mask = (1 << placeBits) - 1
-        var index = place(of: row)
-        while unsafe places[index].stamp == stamp {
-            let standing = unsafe candles + Int(places[index].row)
+        var place = unsafe keys.firstPlace(of: row)
+        while unsafe keys.isTaken(place) {
+            let standing = unsafe candles + Int(place.pointee.row)
             if unsafe standing.pointee.time == row.time, unsafe standing.pointee.series == row.series {
                 coalescedCount += 1
-                unsafe replace(standing, at: places + index, by: &row)
+                unsafe replace(standing, at: place, by: &row)
                 return
             }
-            index = (index + 1) & mask
+            unsafe place = keys.next(place)
         }
         precondition(candleCount < limits.rows, "room for the row")
-        unsafe (places + index).pointee = Place(
-            stamp: stamp, row: Int32(truncatingIfNeeded: candleCount), textRoom: keepText(of: row))
+        unsafe keys.take(place, row: Int32(truncatingIfNeeded: candleCount), textRoom: keepText(of: row))
         unsafe (candles + candleCount).initialize(to: row)
         candleCount += 1
-    }
-
-    /// Times of a series are multiples of its timeframe: a multiplication spreads them over the upper bits.
-    @inline(__always)
-    private func place(of row: CandleRow) -> Int {
-        let key = UInt64(bitPattern: row.time) &+ UInt64(bitPattern: Int64(row.series)) &* 0xd6e8_feb8_6659_fd93
-        let mixed = (key ^ (key >> 32)) &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: mixed >> UInt64(64 - placeBits))
     }
 
     /// Makes the row's text, the last, part of the batch; its bytes rounded up, since the next update of a candle is
@@ -71,7 +53,8 @@ extension RowBatch {
 
     @inline(__always)
     private func replace(
-        _ standing: UnsafeMutablePointer<CandleRow>, at place: UnsafeMutablePointer<Place>, by row: inout CandleRow
+        _ standing: UnsafeMutablePointer<CandleRow>, at place: UnsafeMutablePointer<KeyTable.Place>,
+        by row: inout CandleRow
     ) {
         guard isNewer(row, than: unsafe standing.pointee) else { return }
         row.corrections = unsafe standing.pointee.corrections

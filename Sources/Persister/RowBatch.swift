@@ -40,32 +40,28 @@ package struct RowBatchLimits: Sendable, Equatable {
     package internal(set) var coalescedCount = 0
     /// Closed candles that were replaced by another closed one with other values within this batch.
     package internal(set) var correctionCount = 0
-    /// Finds a key's row: open addressing over at least twice as many places as rows. A place whose stamp is not this
-    /// batch's is free, so that clearing costs nothing.
-    let places: UnsafeMutablePointer<Place>
-    let placeBits: Int
-    var stamp: UInt32 = 1
+    let keys: KeyTable
 
-    package init(limits: RowBatchLimits) {
+    /// - Parameter keys: shared with batches that are filled before or after this one; `nil`: its own. Made for as many rows.
+    package init(limits: RowBatchLimits, keys: KeyTable? = nil) {
         precondition(limits.rows > 0 && limits.bytes >= Self.candleTextLimit, "room for one candle")
         precondition(limits.rows < 1 << 30 && limits.bytes <= Int(UInt32.max), "what 32 bits can address")
         self.limits = limits
         unsafe candles = .allocate(capacity: limits.rows)
         unsafe text = .allocate(capacity: limits.bytes)
-        placeBits = Int.bitWidth - (limits.rows * 2 - 1).leadingZeroBitCount
-        unsafe places = .allocate(capacity: 1 << placeBits)
-        unsafe places.initialize(repeating: Place(), count: 1 << placeBits)
+        self.keys = keys ?? KeyTable(rows: limits.rows)
+        precondition(self.keys.rows >= limits.rows, "a place for each row")
     }
 
     deinit {
         unsafe candles.deallocate()
         unsafe text.deallocate()
-        unsafe places.deallocate()
     }
 
     package var isEmpty: Bool { steps.isEmpty && holes.isEmpty }
 
-    /// Forgets all it holds but `series`, whose numbers go on, and keeps the memory.
+    /// Forgets all it holds but `series`, whose numbers go on, and keeps the memory. Of batches that share their keys it is
+    /// the one to be filled from here on.
     package func clear() {
         candleCount = 0
         textCount = 0
@@ -77,11 +73,7 @@ package struct RowBatchLimits: Sendable, Equatable {
         recordCount = 0
         coalescedCount = 0
         correctionCount = 0
-        stamp &+= 1
-        if stamp == 0 {
-            unsafe places.update(repeating: Place(), count: 1 << placeBits)
-            stamp = 1
-        }
+        keys.clear()
     }
 
     /// Whether one more record with a key and value of together at most `byteCount` bytes fits, whatever becomes of it:
