@@ -6,11 +6,17 @@ extension Connection {
     package static let copyHeader: [UInt8] =
         [0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0x00] + [UInt8](repeating: 0, count: 8)
 
-    /// `sql` is a COPY from standard input in binary format. Sends the format's header too.
+    /// `sql` ends with a COPY from standard input in binary format; what stands before it answers no rows. Sends the
+    /// format's header too.
     package func beginCopy(_ sql: String) throws(PostgresError) {
         let open = unsafe try ready()
         try sent(unsafe PQsendQuery(open, sql))
-        guard let result = unsafe try nextResult() else { throw broken() }
+        var answer = unsafe try nextResult()
+        while let done = unsafe answer, unsafe PQresultStatus(done) == PGRES_COMMAND_OK {
+            unsafe PQclear(done)
+            unsafe answer = try nextResult()
+        }
+        guard let result = unsafe answer else { throw broken() }
         let status = unsafe PQresultStatus(result)
         guard status == PGRES_COPY_IN else {
             let refusal = unsafe ServerRefusal(result)

@@ -123,6 +123,8 @@ enum PostgresStatements {
         RETURNING topic, partition, fence, generation, next_offset, last_timestamp, last_crc32
         """
 
+    /// Of every transaction, so the server plans it once a connection.
+    static let lockPositionsName = "lock_positions"
     static let lockPositions = """
         SELECT topic, partition, generation, next_offset, fence FROM consumer_offsets
         WHERE consumer_group = $1
@@ -130,6 +132,8 @@ enum PostgresStatements {
         ORDER BY topic, partition FOR UPDATE
         """
 
+    /// As `lockPositions`.
+    static let movePositionsName = "move_positions"
     static let movePositions = """
         UPDATE consumer_offsets AS o SET generation = s.generation, next_offset = s.next_offset,
             last_timestamp = s.last_timestamp, last_crc32 = s.last_crc32, updated_at = now()
@@ -150,14 +154,19 @@ enum PostgresStatements {
         WHERE c.series = old.series AND c.time = old.time
         """
 
-    static let findSeries = """
-        SELECT id, symbol, timeframe FROM series
-        WHERE (symbol, timeframe) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-        """
-
+    /// Adds what is not there yet, and answers the numbers of all. Of two connections that add the same series at once, the
+    /// later one gets no number for it, and does when it asks again.
+    ///
+    /// Its commit waits for no disk: the next batch's, behind it in the log, does, and a server that loses it ends the
+    /// connection.
     static let addSeries = """
-        INSERT INTO series (symbol, timeframe) SELECT * FROM unnest($1::text[], $2::text[]) AS n (symbol, timeframe)
-        WHERE NOT EXISTS (SELECT FROM series s WHERE s.symbol = n.symbol AND s.timeframe = n.timeframe)
-        ORDER BY symbol, timeframe ON CONFLICT DO NOTHING
+        WITH at_once AS (SELECT set_config('synchronous_commit', 'off', true)),
+            named AS (SELECT symbol, timeframe FROM unnest($1::text[], $2::text[]) AS n (symbol, timeframe)),
+            added AS (
+                INSERT INTO series (symbol, timeframe) SELECT n.symbol, n.timeframe FROM at_once, named n
+                WHERE NOT EXISTS (SELECT FROM series s WHERE s.symbol = n.symbol AND s.timeframe = n.timeframe)
+                ORDER BY symbol, timeframe ON CONFLICT DO NOTHING RETURNING id, symbol, timeframe)
+        SELECT id, symbol, timeframe FROM added
+        UNION ALL SELECT s.id, s.symbol, s.timeframe FROM series s JOIN named USING (symbol, timeframe)
         """
 }

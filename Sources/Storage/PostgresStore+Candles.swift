@@ -23,15 +23,12 @@ extension PostgresStore {
     private func copyStraight(
         _ places: Range<Int>, of batch: RowBatch, _ connection: Connection
     ) throws(PostgresError) -> Int? {
-        try connection.execute("SAVEPOINT candles")
         do {
-            try connection.beginCopy(PostgresStatements.copyCandles)
+            try connection.beginCopy("SAVEPOINT candles; \(PostgresStatements.copyCandles)")
             try unsafe encoder.encode(places, of: batch) { bytes throws(PostgresError) in
                 try unsafe connection.copy(bytes)
             }
-            let count = try connection.endCopy()
-            try connection.execute("RELEASE SAVEPOINT candles")
-            return count
+            return try connection.endCopy()
         } catch {
             guard error.state == Self.duplicateKey else { throw error }
             try connection.execute("ROLLBACK TO SAVEPOINT candles; RELEASE SAVEPOINT candles")

@@ -16,7 +16,7 @@ extension PostgresStore {
     func standing(of steps: [PartitionStep], _ connection: Connection) throws(PostgresError) -> Standing {
         guard !steps.isEmpty else { return .ours }
         let found = try connection.execute(
-            PostgresStatements.lockPositions,
+            prepared: PostgresStatements.lockPositionsName,
             [.text(group), .array(steps.map(\.source.topic)), .array(steps.map(\.source.partition))])
         var rows: [SourcePartition: (generation: Int64, next: Int64, fence: Int64)] = [:]
         for row in 0..<found.rowCount {
@@ -40,7 +40,7 @@ extension PostgresStore {
     func move(_ steps: [PartitionStep], _ connection: Connection) throws(PostgresError) -> [SourcePartition] {
         guard !steps.isEmpty else { return [] }
         let moved = try connection.execute(
-            PostgresStatements.movePositions,
+            prepared: PostgresStatements.movePositionsName,
             [
                 .text(group), .array(steps.map(\.source.topic)), .array(steps.map(\.source.partition)),
                 .array(steps.map(\.generation)), .array(steps.map(\.nextOffset)), .array(steps.map(\.lastTimestamp)),

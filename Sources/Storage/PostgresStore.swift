@@ -18,7 +18,7 @@ package final class PostgresStore: Store {
     var rows = CopyRows()
     /// The table's numbers of all series seen over this connection.
     private var knownSeries: [Series: Int32] = [:]
-    /// Those of the newest batch, by its own numbers, and what they are for.
+    /// Those of the newest batch's series, by its own numbers, and these series.
     private var identifiers: [Int32] = []
     private var identified: [Series] = []
 
@@ -55,6 +55,8 @@ package final class PostgresStore: Store {
             try Self.checkEncoding(of: fresh)
             try PostgresSchema.migrate(fresh)
             try fresh.execute(PostgresStatements.makeStaging)
+            try fresh.prepare(PostgresStatements.lockPositionsName, PostgresStatements.lockPositions)
+            try fresh.prepare(PostgresStatements.movePositionsName, PostgresStatements.movePositions)
             connection = fresh
         } catch let error as StoreError {
             throw error
@@ -237,31 +239,39 @@ package final class PostgresStore: Store {
     /// The table's numbers of a batch's series; new ones are added in a transaction of their own, so that a number once
     /// known stays true whatever becomes of the batch.
     func identify(_ series: [Series], _ connection: Connection) throws(PostgresError) -> [Int32] {
-        if series == identified { return identifiers }
-        let unknown = Array(Set(series.filter { knownSeries[$0] == nil }))
-        if !unknown.isEmpty {
-            let names: [Parameter] = [
-                .array(unknown.map(\.symbol)), .array(unknown.map(\.timeframe.rawValue)),
-            ]
-            try connection.execute(PostgresStatements.addSeries, names)
-            let found = try connection.execute(PostgresStatements.findSeries, names)
-            for row in 0..<found.rowCount {
-                guard let identifier = found.integer(row, 0), let symbol = found.text(row, 1),
-                    let timeframe = found.text(row, 2).flatMap({ Timeframe(rawValue: $0) })
-                else { continue }
-                knownSeries[Series(symbol: symbol, timeframe: timeframe)] = Int32(truncatingIfNeeded: identifier)
-            }
+        // One pipeline's lists only grow; another's may say something else.
+        if !series.starts(with: identified) {
+            identified = []
+            identifiers = []
         }
-        var all: [Int32] = []
-        for one in series {
+        let fresh = series[identified.count...]
+        guard !fresh.isEmpty else { return identifiers }
+        // The second time for what another connection added at the same moment.
+        for _ in 0..<2 {
+            let unknown = Set(fresh.filter { knownSeries[$0] == nil })
+            if unknown.isEmpty { break }
+            try learn(Array(unknown), connection)
+        }
+        for one in fresh {
             guard let identifier = knownSeries[one] else {
                 throw .unexpected(words: "table series did not take \(one.symbol) \(one.timeframe.rawValue)")
             }
-            all.append(identifier)
+            identifiers.append(identifier)
+            identified.append(one)
         }
-        identifiers = all
-        identified = series
-        return all
+        return identifiers
+    }
+
+    private func learn(_ unknown: [Series], _ connection: Connection) throws(PostgresError) {
+        let found = try connection.execute(
+            PostgresStatements.addSeries,
+            [.array(unknown.map(\.symbol)), .array(unknown.map(\.timeframe.rawValue))])
+        for row in 0..<found.rowCount {
+            guard let identifier = found.integer(row, 0), let symbol = found.text(row, 1),
+                let timeframe = found.text(row, 2).flatMap({ Timeframe(rawValue: $0) })
+            else { continue }
+            knownSeries[Series(symbol: symbol, timeframe: timeframe)] = Int32(truncatingIfNeeded: identifier)
+        }
     }
 
     func refusal(_ batch: RowBatch, _ row: CandleRow, _ sentence: String) -> StoreError.RefusedRow {
