@@ -6,7 +6,7 @@ from . import measurements, persister, report
 from .children import Failure
 from .contenders import Klinecast
 from .databases import PostgresServer, SqliteStore
-from .groups import LIVE_TOPICS, SKIPPED_SECONDS, in_turn
+from .groups import LIVE_TOPICS, SKIPPED_SECONDS, in_turn, unusable_rounds
 from .persister import BATCH_ROWS, JvmUpsert, Persister, PlainUpsert
 
 FULL = ("--full",)
@@ -188,7 +188,8 @@ def _unusable(bench, store):
     for kind, poison in kinds.items():
         kafka.fill(symbols, o.candles, prefix=kind, poison_every=poison, more=FULL)
     found = {kind: [] for kind in kinds}
-    for turn in range(o.rounds + 1):  # round 0 warms the broker
+    warm, rounds = unusable_rounds(o)
+    for turn in range(1 - warm, rounds + 1):
         for kind in in_turn(found, turn):
             result, letters = _one(
                 bench, f"{store.databases.name}, {kind}", turn, store.defaults, kafka, store, o.candles, tables[kind],
@@ -196,7 +197,7 @@ def _unusable(bench, store):
             bad = o.candles - tables[kind][0]
             if letters != bad:
                 bench.notes.append(f"{letters} dead letters stand in the table for {bad} unusable messages")
-            if turn:
+            if turn > 0:
                 found[kind].append(result)
     what = f"persister, {store.databases.name}, {symbols} symbols, defaults, 1 message in 100 is not JSON"
     bench.rows.append(report.compared(

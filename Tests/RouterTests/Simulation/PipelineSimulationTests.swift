@@ -34,6 +34,7 @@ final class SimulatedDeadLetters: DeadLetterSink {
     func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         letters.withLock { $0.append((letter, control)) }
     }
+    func hurry() {}
 }
 
 struct Simulation: ~Copyable {
