@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import MarketData
 import Persister
 import Postgres
 import Records
@@ -155,6 +156,32 @@ struct PostgresFaultTests {
         try other.execute("COMMIT")
         #expect(try eventually("the writer answers") { outcome.value } == "unavailable 40001")
         #expect(try store.write(samples.candles(0..<100)).candlesInserted == 100)
+    }
+
+    @Test func aSeriesThatAnotherAddsAtTheSameMomentHasOneNumber() throws {
+        let place = try PostgresPlace()
+        let store = place.postgresStore()
+        try store.open()
+        let samples = try Samples(store)
+        let batch = samples.candles(0..<10)
+        let other = try place.connection()
+        try other.execute("BEGIN")
+        let added = try other.execute(
+            "INSERT INTO series (symbol, timeframe) VALUES ($1, $2) RETURNING id",
+            [.text(batch.series[0].symbol), .text(batch.series[0].timeframe.rawValue)]
+        ).text(0, 0)
+        let box = Box((store, batch))
+        let outcome = Outcome()
+        Thread.detachNewThread {
+            outcome.set(complaint { _ = try box.value.0.write(box.value.1) }?.summary ?? "written")
+        }
+        let watcher = try place.connection()
+        try eventually("the writer waits for the other's series") {
+            try watcher.execute("SELECT FROM pg_locks WHERE NOT granted").rowCount > 0
+        }
+        try other.execute("COMMIT")
+        #expect(try eventually("the writer answers") { outcome.value } == "written")
+        #expect(try place.rows("SELECT DISTINCT series FROM candles") == [[added]])
     }
 
     @Test func theSecondOwnerOfAPartitionFencesTheFirst() throws {
