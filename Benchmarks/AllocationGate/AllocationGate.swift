@@ -60,7 +60,6 @@ final class NoDeadLetters: DeadLetterSink {
     func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         preconditionFailure("every record here is good")
     }
-    func hurry() {}
 }
 
 /// Ten partitions that never end, all of one candle.

@@ -266,7 +266,7 @@ def _attempts(bench, parts):
 
 
 def sqlite(bench):
-    """SQLite beside the C loop; unusable messages, a live feed, light traffic."""
+    """SQLite beside the C loop; a live feed, light traffic."""
     store = Store(bench, SqliteStore(bench.folder), PlainUpsert(bench.tools), "C loop")
     parts = {
         "SQLite, 50 symbols": lambda: _speeds(bench, store, 50, 1.0, None, 3.5),
@@ -274,7 +274,6 @@ def sqlite(bench):
     }
     if store.defaults:
         parts |= {
-            "SQLite, 1 in 100 unusable": lambda: _unusable(bench, store),
             "SQLite, live feed": lambda: _feed(bench, store, 1_000_000),
             "SQLite, light traffic": lambda: _light(bench, store),
         }
@@ -282,7 +281,7 @@ def sqlite(bench):
 
 
 def postgres(bench):
-    """PostgreSQL beside a JVM's batched upsert; unusable messages, a live feed, light traffic."""
+    """PostgreSQL beside a JVM's batched upsert; a live feed, light traffic."""
     loop, problem = JvmUpsert.make(bench.tools)
     if problem:
         bench.say(f"NO YARDSTICK for PostgreSQL: {problem}")
@@ -296,11 +295,22 @@ def postgres(bench):
         }
         if store.defaults:
             parts |= {
-                "PostgreSQL, 1 in 100 unusable": lambda: _unusable(bench, store),
                 "PostgreSQL, live feed": lambda: _feed(bench, store, None),
                 "PostgreSQL, light traffic": lambda: _light(bench, store),
             }
         _attempts(bench, parts)
+    finally:
+        server.close()
+
+
+def unusable(bench):
+    """Unusable messages into both databases."""
+    server = PostgresServer(bench.folder)
+    try:
+        stores = [Store(bench, databases, None, None) for databases in (SqliteStore(bench.folder), server)]
+        _attempts(bench, {
+            f"{store.databases.name}, 1 in 100 unusable": lambda store=store: _unusable(bench, store)
+            for store in stores if store.defaults})
     finally:
         server.close()
 
@@ -339,4 +349,4 @@ def isolation(bench):
         [each.peak_megabytes for each in results[held]], report.megabytes, yardstick_name="PERSIST=off"))
 
 
-GROUPS = {"sqlite": sqlite, "postgres": postgres, "isolation": isolation}
+GROUPS = {"sqlite": sqlite, "postgres": postgres, "unusable": unusable, "isolation": isolation}

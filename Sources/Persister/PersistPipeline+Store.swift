@@ -12,13 +12,7 @@ extension PersistPipeline {
             let isWanted = isOld || revocation != nil || drainDeadline != nil
             if isFull && hasPlaceForAnother || isWanted && writing == nil && sealed.isEmpty { standAside() }
         }
-        guard let first = sealed.first, writing == nil, !mustRestart else { return }
-        guard first.unwritten.isEmpty else {
-            // The store has nothing else to do.
-            if hurriedSerial != first.serial { deadLetters.hurry() }
-            hurriedSerial = first.serial
-            return
-        }
+        guard let first = sealed.first, first.unwritten.isEmpty, writing == nil, !mustRestart else { return }
         sealed.removeFirst()
         writing = first.batch
         snapshot.counters.batches += 1

@@ -38,8 +38,6 @@ import Telemetry
     /// Full: each waits for the acknowledgement of its dead letters, then for the store, while the next is being filled. They
     /// are written in this order.
     var sealed: [Sealed] = []
-    /// The batch whose dead letters were asked to hurry.
-    var hurriedSerial: UInt32?
     /// The store has it.
     var writing: RowBatch?
     var free: [RowBatch] = []

@@ -74,7 +74,4 @@ package struct DeadLetterResult: Sendable {
 package protocol DeadLetterSink: AnyObject, Sendable {
     /// Never blocks. The pipeline limits how many are unwritten.
     func submit(_ letter: DeadLetter, resultTo control: PipelineControl)
-
-    /// A pipeline waits for nothing but its letters: none waits for company any more. Never blocks.
-    func hurry()
 }

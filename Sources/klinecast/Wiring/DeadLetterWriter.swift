@@ -38,14 +38,12 @@ final class DeadLetterWriter: DeadLetterSink {
         var jobs: [Job] = []
         var isStarted = false
         var isStopping = false
-        var mustHurry = false
     }
 
     private let settings: KafkaSettings
     private let linger: Duration
     private let queue = Locked(Queue())
-    /// An eventfd that wakes the thread.
-    private let wake: Int32
+    private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
     /// - Parameter linger: how long a letter waits for others of its topic: each topic's letters are a request of their own,
@@ -56,11 +54,7 @@ final class DeadLetterWriter: DeadLetterSink {
         // Above what any source topic lets through: the broker's own limit for the topic decides.
         settings.properties["message.max.bytes"] = "104857600"
         self.settings = settings
-        wake = system_shim_eventfd_create()
-        precondition(wake >= 0, "eventfd fails only without descriptors or memory")
     }
-
-    deinit { close(wake) }
 
     func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         let mustStart = queue.withLock { queue in
@@ -69,12 +63,7 @@ final class DeadLetterWriter: DeadLetterSink {
             return !queue.isStarted
         }
         if mustStart { Thread.detachNewThread { self.run() } }
-        system_shim_eventfd_signal(wake)
-    }
-
-    func hurry() {
-        queue.withLock { $0.mustHurry = true }
-        system_shim_eventfd_signal(wake)
+        wake.signal()
     }
 
     /// Ends the thread; letters not written stay unwritten, and their records are read again after the restart.
@@ -83,7 +72,7 @@ final class DeadLetterWriter: DeadLetterSink {
             queue.isStopping = true
             return queue.isStarted
         }
-        system_shim_eventfd_signal(wake)
+        wake.signal()
         if isStarted { _ = ended.wait(timeout: .now() + .seconds(2)) }
     }
 
@@ -94,32 +83,26 @@ final class DeadLetterWriter: DeadLetterSink {
         defer { ended.signal() }
         var session: Session?
         var waiting: [Job] = []
-        var poller = Poller(source: -1, control: wake)
         while true {
-            let (new, isStopping, mustHurry) = queue.withLock { queue in
-                defer {
-                    queue.jobs.removeAll()
-                    queue.mustHurry = false
-                }
-                return (queue.jobs, queue.isStopping, queue.mustHurry)
+            let (new, isStopping) = queue.withLock { queue in
+                defer { queue.jobs.removeAll() }
+                return (queue.jobs, queue.isStopping)
             }
             if isStopping { return }
             waiting += new
+            guard !waiting.isEmpty || session?.isWaiting == true else {
+                wake.wait()
+                continue
+            }
             do {
-                if session == nil, !waiting.isEmpty {
-                    let made = try Session(settings, linger: linger)
-                    poller = Poller(source: made.producer.readiness, control: wake)
-                    session = made
-                }
-                waiting = session?.produce(waiting) ?? waiting
-                if mustHurry { session?.hurry() }
-                waiting += session?.takeReports() ?? []
+                if session == nil { session = try Session(settings, linger: linger) }
+                waiting = session!.produce(waiting)
+                waiting += session!.poll()
             } catch {
                 for job in waiting { job.delay("\(error)") }
             }
             // What was refused just now is not asked again at once; a new letter ends the pause.
-            let ready = poller.wait(milliseconds: waiting.isEmpty ? -1 : 500)
-            if ready.contains(.control) { system_shim_eventfd_drain(wake) }
+            if !waiting.isEmpty { _ = wake.wait(timeout: .now() + .milliseconds(500)) }
         }
     }
 
@@ -132,6 +115,7 @@ final class DeadLetterWriter: DeadLetterSink {
         var creationFailures: [String: KafkaError] = [:]
         var inFlight: [UInt64: Job] = [:]
         var nextToken: UInt64 = 0
+        var isWaiting: Bool { !inFlight.isEmpty }
 
         init(_ settings: KafkaSettings, linger: Duration) throws(KafkaError) {
             // A failure is told to the lane after these five seconds, and the letter tried again.
@@ -164,13 +148,10 @@ final class DeadLetterWriter: DeadLetterSink {
             return left
         }
 
-        /// Sends what waits for company. Blocks until it is written, at most 100 ms.
-        func hurry() { if !inFlight.isEmpty { _ = producer.flush(deadline: .milliseconds(100)) } }
-
-        /// Passes on which letters are written; failed ones come back.
-        mutating func takeReports() -> [Job] {
+        /// Waits for reports, at most 50 ms; failed letters come back.
+        mutating func poll() -> [Job] {
             var left: [Job] = []
-            for delivery in producer.poll() {
+            for delivery in producer.poll(timeout: .milliseconds(50)) {
                 guard let job = inFlight.removeValue(forKey: delivery.token) else { continue }
                 if let failure = delivery.failure {
                     let topic = job.letter.source.topic + DeadLetter.topicSuffix

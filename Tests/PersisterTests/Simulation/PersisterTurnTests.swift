@@ -105,22 +105,6 @@ import Testing
         #expect(life.database.deadLetters.count == 1)
     }
 
-    @Test func lettersAreHurriedWhenTheStoreHasNothingElseToDo() {
-        let source = SourcePartition(topic: "orders", partition: 0)
-        var life = Life([source])
-        for _ in 0..<20 { life.append(to: [source]) }
-        var pipeline = life.pipeline([source])
-        life.turn(&pipeline, untilItWrites: true)
-        life.append(to: [source], isUsable: false)
-        for _ in 0..<10 { pipeline.turn(now: life.pass()) }
-        #expect(life.shelf.hurries == 0, "the store is busy")
-        life.turn(&pipeline, 10)
-        #expect(life.shelf.hurries == 1, "asked once a batch")
-        #expect(life.database.deadLetters.isEmpty)
-        life.turn(&pipeline, 10) { $0.shelf.acknowledge(1) }
-        #expect(life.database.deadLetters.count == 1)
-    }
-
     // MARK: One partition is no other's fault
 
     @Test func aLetterThatCanNotBeWrittenHoldsUpItsOwnPartitionOnly() {

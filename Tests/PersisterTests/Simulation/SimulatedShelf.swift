@@ -13,8 +13,6 @@ final class SimulatedShelf: DeadLetterSink, @unchecked Sendable {
     private(set) var delays = 0
 
     func submit(_ letter: DeadLetter, resultTo control: PipelineControl) { waiting.append((letter, control)) }
-    private(set) var hurries = 0
-    func hurry() { hurries += 1 }
 
     /// Tries the first of those that wait; what can't be written waits on, behind the others.
     func acknowledge(_ count: Int) {

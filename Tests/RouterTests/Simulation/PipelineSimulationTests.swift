@@ -34,7 +34,6 @@ final class SimulatedDeadLetters: DeadLetterSink {
     func submit(_ letter: DeadLetter, resultTo control: PipelineControl) {
         letters.withLock { $0.append((letter, control)) }
     }
-    func hurry() {}
 }
 
 struct Simulation: ~Copyable {
