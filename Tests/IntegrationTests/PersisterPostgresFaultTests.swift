@@ -145,4 +145,57 @@ struct PersisterPostgresFaultTests {
         #expect(persister.stop() == 0)
         try corner.check(written)
     }
+
+    /// Somebody else changes the rows of the positions, in a database where that is an error.
+    @Test(.timeLimit(.minutes(2))) func aSerializationFailureIsTriedAgain() throws {
+        let corner = try PersisterCorner(.postgres, topics: 2, partitions: 2, trade: ["executions"])
+        let server = try #require(corner.database.server)
+        try server.sql(
+            "ALTER DATABASE \(corner.database.postgresName) SET default_transaction_isolation = 'serializable'")
+        let load = try corner.load(rate: 1500)
+        let persister = try corner.persister(["DATABASE_BATCH_TIME": "20ms"]).waitUntilReady()
+        try corner.waitForProgress(of: [persister])
+        let rival = try ChildProcess(
+            "sh",
+            [
+                "-c",
+                """
+                while true; do "$1" -X -q -d "$0" -c "begin; update consumer_offsets set updated_at = updated_at; \
+                select pg_sleep(0.03); commit" >/dev/null 2>&1; done
+                """, corner.database.url, PersisterReader.psql,
+            ])
+        try eventually("one of ours has failed", within: .seconds(40), every: .milliseconds(100)) {
+            persister.stat("database_failures") >= 1
+        }
+        rival.signal(SIGKILL)
+        rival.waitForExit()
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        try persister.waitUntilHealthy()
+        #expect(persister.stop() == 0)
+        try corner.check(written)
+    }
+
+    /// A tablespace without room for another page, until it has grown.
+    @Test(
+        .timeLimit(.minutes(2)),
+        .enabled(if: MountedDisk.isPossible, "a small file system needs root and mount (tmpfs)"))
+    func nothingIsLostWhenTheDiskIsFullUntilThereIsRoom() throws {
+        let server = try PostgresServer()
+        let disk = try MountedDisk(megabytes: 1)
+        let corner = try PersisterCorner(.postgres, topics: 2, trade: ["executions"], server: server)
+        try server.sql("CREATE TABLESPACE small LOCATION '\(disk.path)'")
+        let persister = try corner.persister().waitUntilReady()
+        try server.sql("ALTER TABLE candles SET TABLESPACE small", in: corner.database.postgresName)
+        let load = try corner.load(rate: 3000)
+        let sentence = try persister.waitForDatabaseReason(within: .seconds(60))
+        #expect(sentence.contains("No space left"), "it says what is wrong: \(sentence)")
+        #expect(try persister.get("/health/live")?.status == 200, "a restart would not help")
+        try disk.grow(megabytes: 256)
+        try persister.waitUntilHealthy()
+        let written = try load.stop()
+        try corner.waitFor(written, by: [persister])
+        try corner.check(written)
+        #expect(persister.stop() == 0)
+    }
 }

@@ -62,31 +62,6 @@ final class Outcome: Sendable {
     func set(_ text: String) { words.withLock { $0 = text } }
 }
 
-/// A file system of a few megabytes in memory.
-final class SmallDisk {
-    static let isPossible: Bool = getuid() == 0 && (try? SmallDisk(megabytes: 1)) != nil
-
-    private let folder: TemporaryFolder
-    var path: String { folder.path }
-
-    init(megabytes: Int) throws {
-        folder = try TemporaryFolder("small-disk")
-        try Self.run("mount", ["-t", "tmpfs", "-o", "size=\(megabytes)m", "tmpfs", folder.path])
-        try PostgresPrograms.giveAway(folder.path)
-    }
-
-    func grow(megabytes: Int) throws {
-        try Self.run("mount", ["-o", "remount,size=\(megabytes)m", folder.path])
-    }
-
-    private static func run(_ program: String, _ arguments: [String]) throws {
-        let process = try ChildProcess(program, arguments)
-        guard process.waitForExit() == 0 else { throw NeverHappened(description: "\(program): \(process.text)") }
-    }
-
-    deinit { try? Self.run("umount", ["-l", folder.path]) }
-}
-
 enum Timescale {
     static var isInstalled: Bool {
         let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/share/postgresql")) ?? []

@@ -301,10 +301,10 @@ struct PostgresFaultTests {
     }
 
     /// A tablespace on a file system of a few megabytes; making one takes root.
-    @Test(.enabled(if: SmallDisk.isPossible, "a small file system needs root and mount (tmpfs)"))
+    @Test(.enabled(if: MountedDisk.isPossible, "a small file system needs root and mount (tmpfs)"))
     func aFullDiskLosesNothingAndIsRecoveredFrom() throws {
         let server = try PostgresServer()
-        let disk = try SmallDisk(megabytes: 12)
+        let disk = try MountedDisk(megabytes: 12)
         let place = try PostgresPlace(server)
         try server.sql("CREATE TABLESPACE small LOCATION '\(disk.path)'")
         let store = place.postgresStore()
