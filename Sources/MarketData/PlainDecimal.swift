@@ -2,7 +2,7 @@
 /// of a candle is one, and a loop over so few digits pays more for guessing its end than for its work.
 ///
 /// The characters lie in two words as if zeros stood before them, the point is closed up, and three multiplications add
-/// neighbours to pairs, fours and eights (D. Lemire, "Number Parsing at a Gigabyte per Second", 2021, section 4).
+/// neighbours to pairs, fours and eights, as simdjson reads eight digits.
 package struct PlainDecimal {
     /// All digits as one whole number, the point left out.
     package let digits: UInt64

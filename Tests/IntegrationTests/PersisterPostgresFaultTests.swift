@@ -155,20 +155,25 @@ struct PersisterPostgresFaultTests {
         let load = try corner.load(rate: 1500)
         let persister = try corner.persister(["DATABASE_BATCH_TIME": "20ms"]).waitUntilReady()
         try corner.waitForProgress(of: [persister])
+        // It commits as soon as a batch waits for its row.
         let rival = try ChildProcess(
-            "sh",
+            PersisterReader.psql,
             [
-                "-c",
+                "-X", "-d", corner.database.url, "-v", "ON_ERROR_STOP=1", "-c",
                 """
-                while true; do "$1" -X -q -d "$0" -c "begin; update consumer_offsets set updated_at = updated_at; \
-                select pg_sleep(0.03); commit" >/dev/null 2>&1; done
-                """, corner.database.url, PersisterReader.psql,
+                begin isolation level read committed; set local statement_timeout = '40s';
+                update consumer_offsets set updated_at = updated_at where topic = 'executions';
+                do $$ begin
+                    while not exists (select from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid)))
+                    loop perform pg_stat_clear_snapshot(); end loop;
+                end $$;
+                commit
+                """,
             ])
-        try eventually("one of ours has failed for it", within: .seconds(40), every: .milliseconds(100)) {
+        #expect(rival.waitForExit() == 0, "\(rival.text)")
+        try eventually("the batch has failed for it", within: .seconds(40), every: .milliseconds(100)) {
             try persister.get("/diagnostic")?.text.contains("40001") == true
         }
-        rival.signal(SIGKILL)
-        rival.waitForExit()
         let written = try load.stop()
         try corner.waitFor(written, by: [persister])
         try persister.waitUntilHealthy()

@@ -59,13 +59,16 @@ final class WorkerProcess: Sendable {
         let name = LeaseName.worker(WorkerName(arguments.name)!)
         let token = "\(arguments.name) \(UInt64.random(in: .min ... .max))"
         let (arguments, state) = (arguments, state)
-        let heard = DispatchSemaphore(value: 0)
+        let (heard, looked) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         Thread.detachNewThread {
             let storage = RedisAssignments(redis, patience: .milliseconds(500))
             while true {
-                // Nothing but the clock makes a renewal due.
-                let due = state.withLock { $0.lease?.renewsAt } ?? .now
-                Thread.sleep(forTimeInterval: max(0, (due - .now) / .seconds(1)))
+                // Until the next renewal is due: sooner where the clock has ended the lease.
+                let left = (state.withLock { $0.lease?.renewsAt } ?? .now) - .now
+                if left > .zero {
+                    _ = looked.wait(timeout: .now() + left / .seconds(1))
+                    continue
+                }
                 let begun = monotonic()
                 let sent = ContinuousClock.now
                 let isGranted = try? storage.acquire(name, token: token, for: arguments.terms.duration)
@@ -79,6 +82,7 @@ final class WorkerProcess: Sendable {
                 let left = state.withLock { $0.lease?.end }.map { max(0, ($0 - .now) / .seconds(1)) }
                 _ = heard.wait(timeout: left.map { .now() + $0 } ?? .distantFuture)
                 Self.happened(.tick, 0, state)
+                looked.signal()
             }
         }
     }
