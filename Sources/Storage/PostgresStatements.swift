@@ -1,3 +1,5 @@
+internal import Persister
+
 /// What the store says to PostgreSQL.
 enum PostgresStatements {
     /// The columns that a batch brings, in the order in which `CandleEncoder` writes them.
@@ -8,27 +10,47 @@ enum PostgresStatements {
     static let copyCandles = "COPY candles (\(candleColumns)) FROM STDIN (FORMAT binary)"
     static let copyStagedCandles = "COPY staged_candles (\(candleColumns)) FROM STDIN (FORMAT binary)"
 
-    static let tradeColumns =
-        #"topic, generation, partition, "offset", timestamp, symbol, order_id, client_order_id, strategy, side, message"#
-    static let copyStagedTrades = "COPY staged_trades (target, \(tradeColumns)) FROM STDIN (FORMAT binary)"
-    static let letterColumns = #"topic, generation, partition, "offset", timestamp, key, value, reason, detail"#
-    static let copyStagedLetters = "COPY staged_letters (\(letterColumns)) FROM STDIN (FORMAT binary)"
-
-    /// Staging, once a connection: without keys, and empty again at each commit.
+    /// Staging for candles, once a connection: without a key, and empty again at each commit.
     static let makeStaging = """
         CREATE TEMPORARY TABLE staged_candles (
             time timestamptz, event_time timestamptz, source_offset bigint, number_of_trades bigint, series integer,
             revision integer, is_closed boolean, open numeric, high numeric, low numeric, close numeric,
             volume numeric, quote_asset_volume numeric, taker_buy_base_asset_volume numeric,
-            taker_buy_quote_asset_volume numeric, source text COLLATE "C") ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE staged_trades (
-            target smallint, topic text, generation bigint, partition integer, "offset" bigint, timestamp bigint,
-            symbol text, order_id text, client_order_id text, strategy text, side text, message json)
-            ON COMMIT DELETE ROWS;
-        CREATE TEMPORARY TABLE staged_letters (
-            topic text, generation bigint, partition integer, "offset" bigint, timestamp bigint, key bytea,
-            value bytea, reason text, detail text) ON COMMIT DELETE ROWS;
+            taker_buy_quote_asset_volume numeric, source text COLLATE "C") ON COMMIT DELETE ROWS
         """
+
+    /// A table whose rows are keyed by where their records stand in Kafka.
+    struct Table {
+        let name: String
+        /// In the order in which the store writes them.
+        let columns: String
+
+        var copy: String { "COPY \(name) (\(columns)) FROM STDIN (FORMAT binary)" }
+        /// For one transaction.
+        var makeStaging: String {
+            """
+            CREATE TEMPORARY TABLE staged_\(name) ON COMMIT DROP AS SELECT \(columns) FROM \(name) WITH NO DATA
+            """
+        }
+        var copyStaged: String { "COPY staged_\(name) (\(columns)) FROM STDIN (FORMAT binary)" }
+        var insertStaged: String {
+            """
+            INSERT INTO \(name) (\(columns)) SELECT \(columns) FROM staged_\(name)
+            ON CONFLICT (topic, generation, partition, "offset") DO NOTHING
+            """
+        }
+    }
+
+    static func trades(_ table: TradeRow.Table) -> Table {
+        Table(
+            name: table.rawValue,
+            columns:
+                #"topic, generation, partition, "offset", timestamp, symbol, order_id, client_order_id, strategy, "#
+                + "side, message")
+    }
+    static let letters = Table(
+        name: "dead_letters",
+        columns: #"topic, generation, partition, "offset", timestamp, key, value, reason, detail"#)
 
     /// Rows whose key the table has: the newer one wins, when it is closed and the other is not, else when its event is
     /// newer, else by its offset; between two of the same offset (of different partitions) the greater values, so that
@@ -90,18 +112,6 @@ enum PostgresStatements {
         (["open", "high", "low", "close"].map { "\(row).\($0)" } + optionalNumbers.map { "coalesce(\(row).\($0), -1)" }
             + ["coalesce(\(row).source, '')"]).joined(separator: ", ")
     }
-
-    static func insertTrades(_ table: String, target: Int) -> String {
-        """
-        INSERT INTO \(table) (\(tradeColumns)) SELECT \(tradeColumns) FROM staged_trades WHERE target = \(target)
-        ON CONFLICT (topic, generation, partition, "offset") DO NOTHING
-        """
-    }
-
-    static let insertLetters = """
-        INSERT INTO dead_letters (\(letterColumns)) SELECT \(letterColumns) FROM staged_letters
-        ON CONFLICT (topic, generation, partition, "offset") DO NOTHING
-        """
 
     static let insertHoles = """
         INSERT INTO holes AS h (topic, partition, generation, from_offset, to_offset)

@@ -9,42 +9,26 @@ extension PostgresStore {
         encoder.begin(batch, identifiers: identifiers)
         let places = 0..<batch.candleCount
         guard !places.isEmpty else { return }
-        if plan.first == .straight, let inserted = try copyStraight(places, of: batch, connection) {
-            plan.note(hadConflict: false)
-            report.candlesInserted += inserted
-            return
+        if plan.first == .straight {
+            let inserted = try copyStraight(PostgresStatements.copyCandles, connection) { () throws(PostgresError) in
+                try send(places, of: batch, connection)
+            }
+            if let inserted {
+                plan.note(hadConflict: false)
+                report.candlesInserted += inserted
+                return
+            }
         }
         guard encoder.unencodable.isEmpty else { return }
         try upsert(places, of: batch, connection, &report)
         plan.note(hadConflict: report.candlesInserted < batch.candleCount)
     }
 
-    /// The number of rows; `nil` when one of the keys was in the table: nothing is written then.
-    private func copyStraight(
-        _ places: Range<Int>, of batch: RowBatch, _ connection: Connection
-    ) throws(PostgresError) -> Int? {
-        do {
-            try connection.beginCopy("SAVEPOINT candles; \(PostgresStatements.copyCandles)")
-            try unsafe encoder.encode(places, of: batch) { bytes throws(PostgresError) in
-                try unsafe connection.copy(bytes)
-            }
-            return try connection.endCopy()
-        } catch {
-            guard error.state == Self.duplicateKey else { throw error }
-            try connection.execute("ROLLBACK TO SAVEPOINT candles; RELEASE SAVEPOINT candles")
-            return nil
-        }
-    }
-
-    private static let duplicateKey = "23505"
-
     func upsert(
         _ places: Range<Int>, of batch: RowBatch, _ connection: Connection, _ report: inout WriteReport
     ) throws(PostgresError) {
         try connection.beginCopy(PostgresStatements.copyStagedCandles)
-        try unsafe encoder.encode(places, of: batch) { bytes throws(PostgresError) in
-            try unsafe connection.copy(bytes)
-        }
+        try send(places, of: batch, connection)
         let staged = try connection.endCopy()
         let changed = try connection.execute(PostgresStatements.updateCandles)
         var updated = Int(changed.integer(0, 0) ?? 0)
@@ -58,5 +42,13 @@ extension PostgresStore {
         report.candlesUpdated += updated
         report.candlesUnchanged += staged - inserted - updated
         report.candlesCorrected += Int(changed.integer(0, 1) ?? 0)
+    }
+
+    private func send(
+        _ places: Range<Int>, of batch: RowBatch, _ connection: Connection
+    ) throws(PostgresError) {
+        try unsafe encoder.encode(places, of: batch) { bytes throws(PostgresError) in
+            try unsafe connection.copy(bytes)
+        }
     }
 }

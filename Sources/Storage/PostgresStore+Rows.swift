@@ -2,49 +2,36 @@ internal import Persister
 internal import Postgres
 internal import Records
 
-/// What comes beside candles: each kind is copied into its staging table, then inserted where its place is free.
+/// What comes beside candles: copied straight into its table. It comes with the position that moves past it, so that a key
+/// which is there already is rare; a staging table is made for those alone, since the server empties one at each commit for
+/// half a millisecond.
 extension PostgresStore {
     /// How many of these trade messages were not there before.
     func writeTrades(
         _ trades: ArraySlice<TradeRow>, _ steps: [PartitionStep], _ connection: Connection
     ) throws(PostgresError) -> Int {
-        guard !trades.isEmpty else { return 0 }
-        rows.clear()
-        try connection.beginCopy(PostgresStatements.copyStagedTrades)
-        for trade in trades {
-            let step = steps[Int(trade.step)]
-            rows.begin(fields: 12)
-            rows.add(Self.target(of: trade.table))
-            rows.add(step.source.topic)
-            rows.add(step.generation)
-            rows.add(step.source.partition)
-            rows.add(trade.offset)
-            rows.add(trade.timestamp)
-            rows.add(trade.symbol)
-            rows.add(trade.orderID)
-            rows.add(trade.clientOrderID)
-            rows.add(trade.strategy)
-            rows.add(trade.side)
-            rows.add(trade.message)
-            try sendWhenFull(connection)
-        }
-        try connection.copy(rows.bytes)
-        try connection.endCopy()
         var inserted = 0
         for table in TradeRow.Table.allCases where trades.contains(where: { $0.table == table }) {
-            inserted += try connection.execute(
-                PostgresStatements.insertTrades(table.rawValue, target: Int(Self.target(of: table)))
-            ).changedRows
+            inserted += try write(into: PostgresStatements.trades(table), connection) { () throws(PostgresError) in
+                for trade in trades where trade.table == table {
+                    let step = steps[Int(trade.step)]
+                    rows.begin(fields: 11)
+                    rows.add(step.source.topic)
+                    rows.add(step.generation)
+                    rows.add(step.source.partition)
+                    rows.add(trade.offset)
+                    rows.add(trade.timestamp)
+                    rows.add(trade.symbol)
+                    rows.add(trade.orderID)
+                    rows.add(trade.clientOrderID)
+                    rows.add(trade.strategy)
+                    rows.add(trade.side)
+                    rows.add(trade.message)
+                    try sendWhenFull(connection)
+                }
+            }
         }
         return inserted
-    }
-
-    private static func target(of table: TradeRow.Table) -> Int16 {
-        switch table {
-        case .signals: 0
-        case .executions: 1
-        case .orders: 2
-        }
     }
 
     /// How many of these dead letters were not there before.
@@ -52,27 +39,60 @@ extension PostgresStore {
         _ letters: [RefusedRecord], _ steps: [PartitionStep], _ connection: Connection
     ) throws(PostgresError) -> Int {
         guard !letters.isEmpty else { return 0 }
-        rows.clear()
-        try connection.beginCopy(PostgresStatements.copyStagedLetters)
-        for letter in letters {
-            let step = steps[Int(letter.step)]
-            rows.begin(fields: 9)
-            rows.add(step.source.topic)
-            rows.add(step.generation)
-            rows.add(step.source.partition)
-            rows.add(letter.offset)
-            rows.add(letter.timestamp)
-            rows.add(letter.key)
-            rows.add(letter.value)
-            rows.add(letter.reason.rawValue)
-            // A text of PostgreSQL has no zero byte; what is wrong with a record may quote one.
-            rows.add(String(letter.detail.unicodeScalars.map { $0.value == 0 ? "\u{fffd}" : Character($0) }))
-            try sendWhenFull(connection)
+        return try write(into: PostgresStatements.letters, connection) { () throws(PostgresError) in
+            for letter in letters {
+                let step = steps[Int(letter.step)]
+                rows.begin(fields: 9)
+                rows.add(step.source.topic)
+                rows.add(step.generation)
+                rows.add(step.source.partition)
+                rows.add(letter.offset)
+                rows.add(letter.timestamp)
+                rows.add(letter.key)
+                rows.add(letter.value)
+                rows.add(letter.reason.rawValue)
+                // A text of PostgreSQL has no zero byte; what is wrong with a record may quote one.
+                rows.add(String(letter.detail.unicodeScalars.map { $0.value == 0 ? "\u{fffd}" : Character($0) }))
+                try sendWhenFull(connection)
+            }
         }
-        try connection.copy(rows.bytes)
-        try connection.endCopy()
-        return try connection.execute(PostgresStatements.insertLetters).changedRows
     }
+
+    /// - Parameter encode: puts all rows into `rows`; called twice where the table holds one of their keys.
+    /// - Returns: how many rows were new.
+    private func write(
+        into table: PostgresStatements.Table, _ connection: Connection, encode: () throws(PostgresError) -> Void
+    ) throws(PostgresError) -> Int {
+        func send() throws(PostgresError) {
+            rows.clear()
+            try encode()
+            try connection.copy(rows.bytes)
+        }
+        if let inserted = try copyStraight(table.copy, connection, send: send) { return inserted }
+        try connection.execute(table.makeStaging)
+        try connection.beginCopy(table.copyStaged)
+        try send()
+        try connection.endCopy()
+        return try connection.execute(table.insertStaged).changedRows
+    }
+
+    /// Copies rows into a table without staging; the number of rows. `nil` when one of the keys was there: nothing is written
+    /// then, and the transaction goes on.
+    func copyStraight(
+        _ statement: String, _ connection: Connection, send: () throws(PostgresError) -> Void
+    ) throws(PostgresError) -> Int? {
+        do {
+            try connection.beginCopy("SAVEPOINT straight; \(statement)")
+            try send()
+            return try connection.endCopy()
+        } catch {
+            guard error.state == Self.duplicateKey else { throw error }
+            try connection.execute("ROLLBACK TO SAVEPOINT straight; RELEASE SAVEPOINT straight")
+            return nil
+        }
+    }
+
+    private static let duplicateKey = "23505"
 
     /// Where libpq's buffer does not have to grow for the next row.
     private static let sendLimit = 256 << 10
