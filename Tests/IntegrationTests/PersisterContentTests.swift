@@ -81,6 +81,22 @@ struct PersisterContentTests {
         return cases[number % cases.count]
     }
 
+    @Test(.timeLimit(.minutes(2)))
+    func aLetterThatComesAloneDoesNotWaitForOthers() throws {
+        let corner = try PersisterCorner(.sqlite)
+        let messages = try Messages(kafka: corner.kafka.bootstrap)
+        let sent = try messages.produce(
+            corner.places[0].topic, 0..<3, around: { _ in Messages.Around(partition: 0, key: nil) },
+            value: { $0 == 1 ? Array("no candle".utf8) : Array(corner.plan.message(corner.places[0], $0).utf8) })
+        let all = Set(sent.map { WrittenRecord(place: corner.places[0], offset: $0.offset, number: $0.number) })
+        // Without a limit to its patience the letter would wait for twice as long as this test does.
+        let persister = try corner.persister([
+            "KAFKA_PROPERTIES": "linger.ms=120000,message.timeout.ms=240000"
+        ])
+        try corner.waitFor(all, by: [persister])
+        #expect(persister.stop() == 0)
+    }
+
     /// One message in a hundred is of no use: each is in the table of dead letters once, with its bytes and its word, and
     /// in the topic; all others are rows.
     @Test(.timeLimit(.minutes(2)), arguments: PersisterDatabase.Kind.available)

@@ -26,6 +26,9 @@ final class DeadLetterWriter: DeadLetterSink {
     /// larger than the broker's usual limit fits, since its record did.
     private static let topicSettings = ["retention.ms": "-1", "max.message.bytes": "104857600"]
 
+    /// When no further letter comes for so long, those that wait for company wait no longer.
+    private static let patience: Duration = .milliseconds(20)
+
     private struct Job {
         let letter: DeadLetter
         let control: PipelineControl
@@ -46,8 +49,8 @@ final class DeadLetterWriter: DeadLetterSink {
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
-    /// - Parameter linger: how long a letter waits for others of its topic: each topic's letters are a request of their own,
-    ///   and a broker works on one of them at a time.
+    /// - Parameter linger: how long a letter waits for others of its topic while more come: each topic's letters are a
+    ///   request of their own, and a broker works on one of them at a time.
     init(settings: KafkaSettings, linger: Duration = .milliseconds(2)) {
         self.linger = linger
         var settings = settings
@@ -83,6 +86,7 @@ final class DeadLetterWriter: DeadLetterSink {
         defer { ended.signal() }
         var session: Session?
         var waiting: [Job] = []
+        var newestAt = ContinuousClock.now
         while true {
             let (new, isStopping) = queue.withLock { queue in
                 defer { queue.jobs.removeAll() }
@@ -90,6 +94,7 @@ final class DeadLetterWriter: DeadLetterSink {
             }
             if isStopping { return }
             waiting += new
+            if !new.isEmpty { newestAt = .now }
             guard !waiting.isEmpty || session?.isWaiting == true else {
                 wake.wait()
                 continue
@@ -97,7 +102,7 @@ final class DeadLetterWriter: DeadLetterSink {
             do {
                 if session == nil { session = try Session(settings, linger: linger) }
                 waiting = session!.produce(waiting)
-                waiting += session!.poll()
+                waiting += session!.poll(hurry: ContinuousClock.now - newestAt >= Self.patience)
             } catch {
                 for job in waiting { job.delay("\(error)") }
             }
@@ -148,10 +153,13 @@ final class DeadLetterWriter: DeadLetterSink {
             return left
         }
 
-        /// Waits for reports, at most 50 ms; failed letters come back.
-        mutating func poll() -> [Job] {
+        /// Waits for reports, and passes them on; failed letters come back.
+        ///
+        /// - Parameter hurry: no letter waits for company any more.
+        mutating func poll(hurry: Bool) -> [Job] {
             var left: [Job] = []
-            for delivery in producer.poll(timeout: .milliseconds(50)) {
+            if hurry { _ = producer.flush(deadline: .milliseconds(100)) }
+            for delivery in producer.poll(timeout: hurry ? .zero : DeadLetterWriter.patience) {
                 guard let job = inFlight.removeValue(forKey: delivery.token) else { continue }
                 if let failure = delivery.failure {
                     let topic = job.letter.source.topic + DeadLetter.topicSuffix
