@@ -205,7 +205,7 @@ import Telemetry
         if let refusal {
             unsafe refuse(
                 batch, entry: batch.pointee.entryCount - 1, stage: .route, reason: refusal,
-                detail: detail(of: refusal, record))
+                detail: refusal.sentence(bytes: record.value?.count ?? 0, limit: settings.limits.messageBytes))
         }
     }
 
@@ -229,18 +229,6 @@ import Telemetry
             isCommitted: partition.pointee.previous != Partition.unknown)
         unsafe partition.pointee.generation = .known(generation)
         return generation
-    }
-
-    private func detail(of reason: RefusalReason, _ record: Record) -> String {
-        switch reason {
-        case .nullValue: return "the record has a null value, and Redis can't publish nothing"
-        case .notAnObject: return "the value is not one JSON object, so the envelope has no place in it"
-        case .tooLarge:
-            let count = unsafe record.value?.count ?? 0
-            return "\(count) bytes are more than router.message_max_bytes, \(settings.limits.messageBytes)"
-        case .noRoute: return "no rule maps the topic to a channel"
-        case .refusedByRedis, .behindStream: return reason.rawValue
-        }
     }
 
     // MARK: Stopping

@@ -29,4 +29,17 @@ package enum RefusalReason: String, CaseIterable, Sendable {
     case refusedByRedis = "refused_by_redis"
     /// The stream had gone past this record when Redis could take it again.
     case behindStream = "behind_stream"
+
+    /// What is wrong with a record of so many bytes.
+    ///
+    /// - Parameter limit: the largest value that is taken, in bytes.
+    package func sentence(bytes: Int, limit: Int) -> String {
+        switch self {
+        case .nullValue: "the record has a null value, and Redis can't publish nothing"
+        case .notAnObject: "the value is not one JSON object, so the envelope has no place in it"
+        case .tooLarge: "\(bytes) bytes are more than router.message_max_bytes, \(limit)"
+        case .noRoute: "no rule maps the topic to a channel"
+        case .refusedByRedis, .behindStream: rawValue
+        }
+    }
 }

@@ -25,14 +25,14 @@ enum StreamGeneration: Equatable {
 }
 
 /// A stream's newest entry.
-struct StreamHead: Equatable {
-    let generation: Int64
-    let offset: Int64
+package struct StreamHead: Equatable {
+    package let generation: Int64
+    package let offset: Int64
     /// The record's own, in ms, as the entry's envelope has it; `nil` without envelope or timestamp.
     let timestamp: Int64?
 
     /// Reads the id, `3-1234`, and behind it the entry's payload; `nil` for an id that is not of that form.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let lines = text.split(separator: "\n", maxSplits: 1)
         let parts = lines.first?.split(separator: "-") ?? []
         guard parts.count == 2, let generation = Int64(parts[0]), let offset = Int64(parts[1]) else { return nil }

@@ -175,6 +175,8 @@ import Testing
             #expect(try request("show", text) == .showKafka(place))
         }
         #expect(try request("replay", "1", "2") == .replay(ids: [1, 2]))
+        #expect(try request("replay", "orders/12", "orders/0/12") == .deliver([place, place]))
+        #expect(try request("replay", "--kafka", "--topic", "orders", "--reason", "null_value") == .deliverAll(filter))
         #expect(try request("replay", "--all") == .replayAll(DlqRequest.Filter()))
         #expect(try request("purge", "--topic", "orders", "--reason", "null_value") == .purgeAll(filter))
     }
@@ -185,7 +187,11 @@ import Testing
             (["show"], "show takes one letter"), (["show", "x"], "x is no id of a dead letter"),
             (["show", "a/b"], "a/b is no place of a letter in Kafka"), (["replay"], "name the letters by id"),
             (["replay", "0"], "0 is no id"), (["replay", "1", "--all"], "give ids, or --all"),
-            (["replay", "--kafka", "1"], "replay works on the table alone"),
+            (["replay", "--kafka", "1"], "1 is no place of a letter in Kafka"),
+            (["replay", "--kafka", "--all"], "replay --kafka takes the letters of one topic"),
+            (["replay", "orders/0/1", "--topic", "orders"], "give places of letters, or --topic and --reason"),
+            (["replay", "orders/0/1", "7"], "7 is no place of a letter in Kafka"),
+            (["purge", "--kafka"], "purge works on the table alone"),
             (["list", "--yes"], "--yes has no meaning with list"),
             (["list", "--reason", "foo"], "--reason: must be null_value, "),
             (["purge", "--reason", "bad_tme", "--yes"], "(got bad_tme); did you mean bad_time?"),

@@ -81,6 +81,63 @@ struct RedisDeadLetterTests {
         #expect(router.health == "healthy")
     }
 
+    @Test func onceTheCauseIsMendedTheStageThatRefusedRunsAgain() throws {
+        let rig = try RedisRouterRig()
+        // No channel of the one topic, and the stream of the other has another program's key.
+        let redis = try RedisServer {
+            $0.users = ["router on nopass resetchannels &\(rig.channel("5m")) ~* +@all"]
+        }
+        let url = "redis://router:any@127.0.0.1:\(redis.port)"
+        try redis.command("SET", rig.streamKey("5m"), "another program's")
+        for timeframe in ["1m", "5m"] {
+            try rig.messages.createTopic(rig.topic(timeframe))
+            try rig.messages.produce(rig.topic(timeframe), 0..<20) {
+                timeframe == "1m" && $0 == 10 ? Array("hello".utf8) : Messages.candle($0, rig.symbol, timeframe)
+            }
+        }
+        let sinks = ["SINKS": "publish,last,stream"]
+        let router = try rig.router(url, sinks)
+        try eventually("the dead letters are written") { router.stat("dead_letters_written") == 40 }
+        let subscriber = try Subscriber(redis, [rig.channel("1m"), rig.channel("5m")])
+        defer { subscriber.end() }
+        func replay(_ words: String...) throws -> (code: Int32, text: String) {
+            let child = try ChildProcess(
+                RouterProcess.binary, ["dlq", "replay"] + words,
+                environment: ["KAFKA_BROKER": rig.kafka, "REDIS_URL": url].merging(sinks) { $1 })
+            return (child.waitForExit(), child.text)
+        }
+        let early = try replay("\(rig.topic("1m")).dlq/0/3")
+        #expect(early.code == 3 && early.text.contains("still refused: refused_by_redis: NOPERM"), "\(early.text)")
+
+        try redis.command("ACL", "SETUSER", "router", "allchannels")
+        try redis.command("DEL", rig.streamKey("5m"))
+        let last = try redis.command("GET", rig.lastKey("1m"))
+        let published = try replay("--kafka", "--topic", rig.topic("1m"))
+        #expect(published.code == 3, "one of them is no JSON")
+        #expect(published.text.contains("  still refused: not_a_json_object"), "\(published.text)")
+        #expect(published.text.contains("19 delivered, 1 still refused"), "\(published.text)")
+        try subscriber.wait(for: 19)
+        let sightings = subscriber.received(on: rig.channel("1m")).compactMap { Sighting($0.payload) }
+        #expect(sightings.map(\.number) == (0..<20).filter { $0 != 10 })
+        #expect(sightings.map(\.offset) == sightings.map { Int64($0.number) })
+        #expect(try redis.command("GET", rig.lastKey("1m")) == last, "a letter is not the newest value")
+        // Once more: who follows the contract knows them all.
+        // What was refused without asking Redis is the first letter.
+        #expect(try replay("\(rig.topic("1m"))/0/1", "\(rig.topic("1m"))/0/19").code == 0)
+        try subscriber.wait(for: 21)
+        let again = subscriber.received(on: rig.channel("1m")).compactMap { Sighting($0.payload) }
+        #expect(SubscriberSequence(again).duplicates == 2)
+
+        let appended = try replay("--kafka", "--topic", rig.topic("5m"), "--json")
+        #expect(appended.code == 0 && appended.text.contains(#"{"delivered":20,"failed":0,"elsewhere":0}"#))
+        let entries = try RedisAsker(redis).entries(ofStream: rig.streamKey("5m"))
+        #expect(entries.map(\.identifier) == (0..<20).map { "1-\($0)" })
+        #expect(entries.compactMap { Sighting($0.payload)?.number } == Array(0..<20))
+        #expect(subscriber.count == 21, "what was published is not published again")
+        let behind = try replay("\(rig.topic("5m"))/0/7")
+        #expect(behind.code == 3 && behind.text.contains("behind_stream: the stream has come to 1-19"))
+    }
+
     @Test func deadLetterTopicUnwritableMakesThePartitionWaitAndHealthSaysSo() throws {
         let rig = try RedisRouterRig()
         let redis = try RedisServer()

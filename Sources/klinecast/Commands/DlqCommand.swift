@@ -5,27 +5,32 @@ import Records
 import Storage
 import Telemetry
 
-/// The records that nobody could use: look at them, write them after all, forget them.
+/// The records that nobody could use: look at them, write or deliver them after all, forget them.
 struct DlqCommand: Command {
     static let description = CommandDescription(
-        "dlq", "Look at dead letters, write them after all, or remove them.",
-        arguments: "list | show LETTER | replay ID… | replay --all | purge [ID…]",
+        "dlq", "Look at dead letters, write or deliver them after all, or remove them.",
+        arguments: "list | show LETTER | replay LETTER… | replay --all | purge [ID…]",
         flags: [
             CommandFlag("topic", value: "TOPIC", "Only letters of this source topic."),
             CommandFlag("reason", value: "WORD", "Only letters given up for this reason, such as missing_price."),
             CommandFlag("all", "replay: every letter that was not replayed yet."),
             CommandFlag("replayed", "list: those already replayed too."),
             CommandFlag("limit", value: "N", "list: at most so many; 100 unless told."),
-            CommandFlag("kafka", "list, show: the letters of every stage, in the topics <topic>.dlq."),
+            CommandFlag(
+                "kafka",
+                "The letters of every stage, in the topics <topic>.dlq; replay delivers the router's again, of one --topic."
+            ),
             CommandFlag("yes", "purge: do not ask. Needed where nobody can answer."),
             CommandFlag("json", "list: an array; show: an object; replay, purge: an object with numbers."),
         ],
-        sections: ["database", "kafka", "process", "log"],
+        sections: ["database", "kafka", "redis", "router", "process", "log"],
         examples: [
             "klinecast dlq list --reason missing_price", "klinecast dlq show 7",
             "klinecast dlq replay --all --topic market.data.btcusdt.1m",
             "klinecast dlq list --kafka --topic market.data.btcusdt.1m",
-            "klinecast dlq show market.data.btcusdt.1m.dlq/0/12", "klinecast dlq purge --reason null_value --yes",
+            "klinecast dlq show market.data.btcusdt.1m.dlq/0/12",
+            "klinecast dlq replay --kafka --topic orders --reason refused_by_redis",
+            "klinecast dlq purge --reason null_value --yes",
         ])
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -36,12 +41,22 @@ struct DlqCommand: Command {
         case .listKafka(let filter, let limit):
             return try Self.listKafka(filter, limit, KafkaLetters(settings.kafka), isJSON)
         case .showKafka(let place):
-            guard let letter = try KafkaLetters(settings.kafka).letter(at: place) else {
-                throw CommandFailure.failed(
-                    "\(place.topic) has no record at partition \(place.partition), offset \(place.offset)")
-            }
-            Self.show(letter, isJSON)
+            Self.show(try Self.letter(place, KafkaLetters(settings.kafka)), isJSON)
             return .done
+        case .deliver(let places):
+            let kafka = try KafkaLetters(settings.kafka)
+            // All of them, before the first is delivered.
+            let letters = try places.map { try Self.letter($0, kafka) }
+            return try Self.deliver(settings, isJSON) { deliver in
+                for letter in letters { guard deliver(letter) else { break } }
+            }
+        case .deliverAll(let filter):
+            let kafka = try KafkaLetters(settings.kafka)
+            return try Self.deliver(settings, isJSON) { deliver in
+                try kafka.read(topic: filter.topic) { letter in
+                    filter.reason == nil || filter.reason == letter.reason ? deliver(letter) : true
+                }
+            }
         case .list, .show, .replay, .replayAll, .purge, .purgeAll: break
         }
         let archive = try ArchiveAccess.open(settings.database)
@@ -72,7 +87,7 @@ struct DlqCommand: Command {
         case .purgeAll(let filter):
             return try Self.purge(
                 [Self.rows(filter, true)], "every letter\(Self.words(filter))", settings, archive, invocation)
-        case .listKafka, .showKafka: return .done
+        case .listKafka, .showKafka, .deliver, .deliverAll: return .done
         }
     }
 
@@ -158,6 +173,35 @@ struct DlqCommand: Command {
         return replay.failed > 0 ? .degraded : .done
     }
 
+    /// - Parameter each: hands letters over one by one, as long as it is answered true.
+    private static func deliver(
+        _ settings: Settings, _ isJSON: Bool, each: ((ShownLetter) -> Bool) throws -> Void
+    ) throws -> ExitCode {
+        let delivery = try LetterDelivery(settings)
+        var failure: CommandFailure?
+        try each { letter in
+            do throws(CommandFailure) {
+                let outcome = try delivery.replay(letter)
+                if !isJSON { Terminal.data("\(letter.name)  \(outcome)\n") }
+            } catch {
+                failure = error
+            }
+            return failure == nil
+        }
+        if isJSON {
+            var json = JSONWriter()
+            json.object { json in
+                json.member("delivered", delivery.delivered)
+                json.member("failed", delivery.failed)
+                json.member("elsewhere", delivery.elsewhere)
+            }
+            Terminal.data(json)
+        }
+        Terminal.talk(delivery.summary)
+        if let failure { throw failure }
+        return delivery.failed > 0 ? .degraded : .done
+    }
+
     private static func purge(
         _ filters: [DeadLetterFilter], _ what: String, _ settings: Settings, _ archive: any Archive,
         _ invocation: Invocation
@@ -212,6 +256,14 @@ struct DlqCommand: Command {
         let found = try ArchiveAccess.answer { () throws(StoreError) in try archive.deadLetters(row(id)) }
         guard let letter = found.first else {
             throw .failed("there is no dead letter \(id); `klinecast dlq list --replayed` shows all")
+        }
+        return letter
+    }
+
+    private static func letter(_ place: KafkaLetters.Place, _ kafka: KafkaLetters) throws -> ShownLetter {
+        guard let letter = try kafka.letter(at: place) else {
+            throw CommandFailure.failed(
+                "\(place.topic) has no record at partition \(place.partition), offset \(place.offset)")
         }
         return letter
     }

@@ -15,6 +15,10 @@ enum DlqRequest: Equatable {
     case showKafka(KafkaLetters.Place)
     case replay(ids: [Int64])
     case replayAll(Filter)
+    /// Letters of the router, in Kafka.
+    case deliver([KafkaLetters.Place])
+    /// All of a topic.
+    case deliverAll(Filter)
     case purge(ids: [Int64])
     case purgeAll(Filter)
 
@@ -53,10 +57,20 @@ enum DlqRequest: Equatable {
                 self = .show(id: try Self.identifier(word))
                 return
             }
-            guard let place = KafkaLetters.Place(word) else {
-                throw .usage("\(Terminal.plain(word)) is no place of a letter in Kafka: write TOPIC/PARTITION/OFFSET")
+            self = .showKafka(try Self.place(word))
+        case .replay where inKafka || words.contains { $0.contains("/") }:
+            let places = try words.map { word throws(CommandFailure) in try Self.place(word) }
+            if places.isEmpty {
+                guard flags["all"] == nil, filter.topic != nil else {
+                    throw .usage("replay --kafka takes the letters of one topic, --topic, or TOPIC/PARTITION/OFFSET")
+                }
+                self = .deliverAll(filter)
+            } else {
+                guard filter == Filter(), flags["all"] == nil else {
+                    throw .usage("give places of letters, or --topic and --reason, not both")
+                }
+                self = .deliver(places)
             }
-            self = .showKafka(place)
         case .replay, .purge:
             let ids = try words.map { word throws(CommandFailure) in try Self.identifier(word) }
             if !ids.isEmpty {
@@ -81,7 +95,7 @@ enum DlqRequest: Equatable {
         switch verb {
         case .list: ["topic", "reason", "replayed", "limit", "kafka", "json"]
         case .show: ["kafka", "json"]
-        case .replay: ["topic", "reason", "all", "json"]
+        case .replay: ["topic", "reason", "all", "kafka", "json"]
         case .purge: ["topic", "reason", "all", "yes", "json"]
         }
     }
@@ -91,8 +105,8 @@ enum DlqRequest: Equatable {
         guard let flag = extra.first else { return }
         if flag == "kafka" {
             throw .usage(
-                "\(verb.rawValue) works on the table alone; a letter in Kafka goes back by producing its key and value to its "
-                    + "source topic")
+                "\(verb.rawValue) works on the table alone; a topic's letters go with its records: kafka-delete-records.sh"
+            )
         }
         throw .usage("--\(flag) has no meaning with \(verb.rawValue)")
     }
@@ -106,6 +120,13 @@ enum DlqRequest: Equatable {
         if known.contains(word) { return word }
         let hint = Suggestion.nearest(to: word.lowercased(), among: known).map { "; did you mean \($0)?" } ?? ""
         throw .usage("--reason: must be \(known.joined(separator: ", ")) (got \(Terminal.shown(word)))\(hint)")
+    }
+
+    private static func place(_ word: String) throws(CommandFailure) -> KafkaLetters.Place {
+        guard let place = KafkaLetters.Place(word) else {
+            throw .usage("\(Terminal.plain(word)) is no place of a letter in Kafka: write TOPIC/PARTITION/OFFSET")
+        }
+        return place
     }
 
     private static func identifier(_ word: String) throws(CommandFailure) -> Int64 {
