@@ -22,7 +22,7 @@ final class PersisterThread: Sendable {
         let failpoint = try Failpoints.fromEnvironment()
         var persist = PersistSettings(settings)
         persist.failpoint = failpoint
-        deadLetters = DeadLetterWriter(settings: Kafka.KafkaSettings(settings.kafka), linger: .milliseconds(300))
+        deadLetters = DeadLetterWriter(settings: Kafka.KafkaSettings(settings.kafka))
         identity = try InstanceIdentity(folder: settings.process.stateFolder, role: "persister")
         status = PersistStatus(journal: journal)
         let url = settings.database.url

@@ -26,6 +26,9 @@ final class DeadLetterWriter: DeadLetterSink {
     /// larger than the broker's usual limit fits, since its record did.
     private static let topicSettings = ["retention.ms": "-1", "max.message.bytes": "104857600"]
 
+    /// How long a letter waits for others of its topic while more come: each topic's letters are a request of their own, and
+    /// a broker works on one of them at a time.
+    private static let linger: Duration = .milliseconds(300)
     /// When no further letter comes for so long, those that wait for company wait no longer.
     private static let patience: Duration = .milliseconds(20)
 
@@ -44,15 +47,11 @@ final class DeadLetterWriter: DeadLetterSink {
     }
 
     private let settings: KafkaSettings
-    private let linger: Duration
     private let queue = Locked(Queue())
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
 
-    /// - Parameter linger: how long a letter waits for others of its topic while more come: each topic's letters are a
-    ///   request of their own, and a broker works on one of them at a time.
-    init(settings: KafkaSettings, linger: Duration = .milliseconds(2)) {
-        self.linger = linger
+    init(settings: KafkaSettings) {
         var settings = settings
         // Above what any source topic lets through: the broker's own limit for the topic decides.
         settings.properties["message.max.bytes"] = "104857600"
@@ -100,7 +99,7 @@ final class DeadLetterWriter: DeadLetterSink {
                 continue
             }
             do {
-                if session == nil { session = try Session(settings, linger: linger) }
+                if session == nil { session = try Session(settings) }
                 waiting = session!.produce(waiting)
                 waiting += session!.poll(hurry: ContinuousClock.now - newestAt >= Self.patience)
             } catch {
@@ -122,9 +121,10 @@ final class DeadLetterWriter: DeadLetterSink {
         var nextToken: UInt64 = 0
         var isWaiting: Bool { !inFlight.isEmpty }
 
-        init(_ settings: KafkaSettings, linger: Duration) throws(KafkaError) {
+        init(_ settings: KafkaSettings) throws(KafkaError) {
             // A failure is told to the lane after these five seconds, and the letter tried again.
-            producer = try Producer(settings: settings, linger: linger, deliveryTimeout: .seconds(5))
+            producer = try Producer(
+                settings: settings, linger: DeadLetterWriter.linger, deliveryTimeout: .seconds(5))
             admin = Admin(sharing: producer)
             // Most that have letters had some before: creating their topics again would hold up the first ones.
             if let names = try? admin.topicNames(timeout: .seconds(5)) {
