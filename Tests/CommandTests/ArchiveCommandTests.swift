@@ -248,4 +248,36 @@ import Testing
         let none = try Program.run("dlq", "show", "orders/0/9", environment: environment)
         #expect(none.code == 1 && none.talk.contains("orders.dlq has no record at partition 0, offset 9"))
     }
+
+    @Test func whatIsNoLetterOfTheRouterIsNotDelivered() throws {
+        let broker = try EmbeddedBroker()
+        let redis = try RedisServer()
+        try broker.createTopic("orders.dlq")
+        let producer = try Producer(settings: KafkaSettings(brokers: broker.bootstrap))
+        let good = [
+            "klinecast.stage": "publish", "klinecast.source.topic": "orders", "klinecast.source.partition": "0",
+            "klinecast.source.offset": "41",
+        ]
+        let changes: [[String: String]] = [
+            [:], ["klinecast.stage": "persist"], ["klinecast.stage": "none"], ["klinecast.source.offset": "-1"],
+            ["klinecast.source.topic": "executions"], ["klinecast.source.topic": #"orders","a":""#],
+        ]
+        for change in changes {
+            try producer.produce(
+                topic: "orders.dlq", key: nil, value: Array("{}".utf8),
+                headers: good.merging(change) { $1 }.map { (name: $0.key, value: Array($0.value.utf8)) })
+        }
+        #expect(producer.flush(deadline: .seconds(30)))
+        let environment = ["KAFKA_BROKER": broker.bootstrap, "REDIS_URL": redis.url]
+        let all = try Program.run("dlq", "replay", "--kafka", "--topic", "orders", environment: environment)
+        #expect(
+            all.code == 3 && all.talk.contains("1 delivered, 4 still refused, 1 of the persister left"), "\(all.talk)")
+        let lines = all.output.split(separator: "\n")
+        #expect(lines.first == "orders.dlq/0/0  published to 0 subscribers")
+        #expect(
+            lines.count { $0.hasSuffix("its headers don't say which stage refused which record of its topic") } == 4)
+        redis.kill()
+        let down = try Program.run("dlq", "replay", "orders.dlq/0/0", environment: environment)
+        #expect(down.code == 1 && down.talk.contains("Redis"), "\(down.talk)")
+    }
 }

@@ -49,9 +49,10 @@ final class LetterDelivery {
     }
 
     private func outcome(of letter: ShownLetter) throws(CommandFailure) -> Outcome {
-        guard let stage = DeadLetter.Stage(rawValue: letter.stage), let offset = letter.offset,
-            letter.source.partition >= 0
-        else { return .refused("its headers don't say which stage refused which record") }
+        // Whoever may write to the topic may write headers; a payload names its source topic unescaped.
+        guard let stage = DeadLetter.Stage(rawValue: letter.stage), let offset = letter.offset, offset >= 0,
+            letter.source.partition >= 0, letter.name.hasPrefix("\(KafkaLetters.topic(of: letter.source.topic))/")
+        else { return .refused("its headers don't say which stage refused which record of its topic") }
         if stage == .persist { return .elsewhere }
         let spelling = speller.spell(
             letter.value, from: letter.source, offset: offset, timestamp: letter.timestamp, takenAt: Timestamp.now())
