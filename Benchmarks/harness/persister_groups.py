@@ -181,7 +181,7 @@ def _one(bench, group, turn, contender, kafka, store, records, expected, symbols
 def _unusable(bench, store):
     """One message in 100 is not JSON: klinecast against itself on clean messages, each in turn.
 
-    The backlog is three times as long as elsewhere: what the first and the last letters wait is a tenth of two seconds.
+    The backlog is three times as long as elsewhere, where a run takes two seconds: letters wait up to 0.3 s for each other.
     """
     o, symbols, every = bench.options, 50, 100
     candles = 3 * o.candles

@@ -14,13 +14,7 @@ extension PostgresStore {
         for table in TradeRow.Table.allCases where trades.contains(where: { $0.table == table }) {
             inserted += try write(into: PostgresStatements.trades(table), connection) { () throws(PostgresError) in
                 for trade in trades where trade.table == table {
-                    let step = steps[Int(trade.step)]
-                    rows.begin(fields: 11)
-                    rows.add(step.source.topic)
-                    rows.add(step.generation)
-                    rows.add(step.source.partition)
-                    rows.add(trade.offset)
-                    rows.add(trade.timestamp)
+                    begin(fields: 11, steps[Int(trade.step)], trade.offset, trade.timestamp)
                     rows.add(trade.symbol)
                     rows.add(trade.orderID)
                     rows.add(trade.clientOrderID)
@@ -41,13 +35,7 @@ extension PostgresStore {
         guard !letters.isEmpty else { return 0 }
         return try write(into: PostgresStatements.letters, connection) { () throws(PostgresError) in
             for letter in letters {
-                let step = steps[Int(letter.step)]
-                rows.begin(fields: 9)
-                rows.add(step.source.topic)
-                rows.add(step.generation)
-                rows.add(step.source.partition)
-                rows.add(letter.offset)
-                rows.add(letter.timestamp)
+                begin(fields: 9, steps[Int(letter.step)], letter.offset, letter.timestamp)
                 rows.add(letter.key)
                 rows.add(letter.value)
                 rows.add(letter.reason.rawValue)
@@ -56,6 +44,16 @@ extension PostgresStore {
                 try sendWhenFull(connection)
             }
         }
+    }
+
+    /// A row of any of these tables starts with where its record stands in Kafka.
+    private func begin(fields: Int, _ step: PartitionStep, _ offset: Int64, _ timestamp: Int64) {
+        rows.begin(fields: fields)
+        rows.add(step.source.topic)
+        rows.add(step.generation)
+        rows.add(step.source.partition)
+        rows.add(offset)
+        rows.add(timestamp)
     }
 
     /// - Parameter encode: puts all rows into `rows`; called twice where the table holds one of their keys.

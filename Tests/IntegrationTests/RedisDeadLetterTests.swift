@@ -106,10 +106,10 @@ struct RedisDeadLetterTests {
         }
         let subscriber = try Subscriber(redis, [rig.channel("1m"), rig.channel("5m")])
         defer { subscriber.end() }
-        func replay(_ words: String...) throws -> (code: Int32, text: String) {
+        func replay(_ words: String..., with more: [String: String] = [:]) throws -> (code: Int32, text: String) {
             let child = try ChildProcess(
                 RouterProcess.binary, ["dlq", "replay"] + words,
-                environment: ["KAFKA_BROKER": rig.kafka, "REDIS_URL": url].merging(sinks) { $1 })
+                environment: ["KAFKA_BROKER": rig.kafka, "REDIS_URL": url].merging(sinks) { $1 }.merging(more) { $1 })
             return (child.waitForExit(), child.text)
         }
         let early = try replay("\(rig.topic("1m")).dlq/0/3")
@@ -142,6 +142,13 @@ struct RedisDeadLetterTests {
         #expect(subscriber.count == 21, "what was published is not published again")
         let behind = try replay("\(rig.topic("5m"))/0/7")
         #expect(behind.code == 3 && behind.text.contains("behind_stream: the stream has come to 1-19"))
+
+        // The stream has long gone past what never reached Redis; its subscribers get it all the same.
+        let first = try replay("\(rig.topic("1m"))/0/0", with: ["ENVELOPE": "none"])
+        #expect(first.code == 0 && first.text.contains("published to 1 subscriber"), "\(first.text)")
+        try subscriber.wait(for: 22)
+        #expect(subscriber.newest?.payload == Array("hello".utf8))
+        #expect(try RedisAsker(redis).length(ofStream: rig.streamKey("1m")) == 19)
         #expect(router.stop() == 0)
     }
 

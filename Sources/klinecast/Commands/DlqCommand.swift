@@ -160,16 +160,9 @@ struct DlqCommand: Command {
                 if !isJSON { Terminal.data("\(letter.id)  \(Terminal.plain(letter.source.topic))  \(outcome)\n") }
             }
         }
-        if isJSON {
-            var json = JSONWriter()
-            json.object { json in
-                json.member("written", replay.written)
-                json.member("unchanged", replay.unchanged)
-                json.member("failed", replay.failed)
-            }
-            Terminal.data(json)
-        }
-        Terminal.talk(replay.summary)
+        tell(
+            [("written", replay.written), ("unchanged", replay.unchanged), ("failed", replay.failed)], replay.summary,
+            isJSON)
         return replay.failed > 0 ? .degraded : .done
     }
 
@@ -188,18 +181,20 @@ struct DlqCommand: Command {
             }
             return failure == nil
         }
-        if isJSON {
-            var json = JSONWriter()
-            json.object { json in
-                json.member("delivered", delivery.delivered)
-                json.member("failed", delivery.failed)
-                json.member("elsewhere", delivery.elsewhere)
-            }
-            Terminal.data(json)
-        }
-        Terminal.talk(delivery.summary)
+        tell(
+            [("delivered", delivery.delivered), ("failed", delivery.failed), ("elsewhere", delivery.elsewhere)],
+            delivery.summary, isJSON)
         if let failure { throw failure }
         return delivery.failed > 0 ? .degraded : .done
+    }
+
+    private static func tell(_ numbers: [(name: String, value: Int)], _ summary: String, _ isJSON: Bool) {
+        if isJSON {
+            var json = JSONWriter()
+            json.object { json in for number in numbers { json.member(number.name, number.value) } }
+            Terminal.data(json)
+        }
+        Terminal.talk(summary)
     }
 
     private static func purge(

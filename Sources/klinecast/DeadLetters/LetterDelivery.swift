@@ -71,15 +71,14 @@ final class LetterDelivery {
         }
     }
 
-    /// In the router's order: what a subscriber sees stands in the stream. A record that was refused before Redis goes
-    /// wherever the router would have brought it.
+    /// In the router's order: first the stream. A record that was refused before Redis goes wherever the router would have
+    /// brought it; a stream that has gone past it, or holds it by now, keeps it from no subscriber.
     private func deliver(
         _ payload: [UInt8], _ route: Route, _ stage: DeadLetter.Stage, _ source: SourcePartition, _ offset: Int64
     ) throws(RedisError) -> Outcome {
         var outcome = Outcome.refused("SINKS has nothing that this letter could go to")
         if stage == .stream || stage == .route && settings.sinks.contains(.stream) {
             outcome = try append(payload, source, offset)
-            if case .refused = outcome { return outcome }
         }
         if stage == .publish || stage == .route && settings.sinks.contains(.publish) {
             var receivers: Int64 = 0

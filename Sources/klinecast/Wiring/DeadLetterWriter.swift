@@ -87,6 +87,8 @@ final class DeadLetterWriter: DeadLetterSink {
         var waiting: [Job] = []
         var newestAt = ContinuousClock.now
         while true {
+            // What was signalled until here is taken now; left over, it would end pauses that have not begun.
+            while wake.wait(timeout: .now()) == .success {}
             let (new, isStopping) = queue.withLock { queue in
                 defer { queue.jobs.removeAll() }
                 return (queue.jobs, queue.isStopping)
