@@ -2,8 +2,8 @@
 ///
 /// It counts on the holder's own monotonic clock, from the moment a renewal was *sent*: the storage can't have granted
 /// it earlier, so it can't end later there than here plus the margin, whether the storage is reachable or not. A holder
-/// that stood still finds its lease lost at the first event after it. The shell sends renewals when `renewsAt` says so
-/// and reports what came of them.
+/// that stood still finds its lease lost at the first event after it, whatever that event brings: each `.start` but the
+/// first comes after a `.stop` of its own. The shell sends renewals when `renewsAt` says so and reports what came of them.
 package struct Lease: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
@@ -52,7 +52,7 @@ package struct Lease: Sendable {
 
     package enum Action: Equatable, Sendable {
         case none
-        /// Begin to serve; what was served before is to be read anew.
+        /// Begin to serve; it serves nothing yet.
         case start
         /// Stop at once.
         case stop
@@ -88,7 +88,9 @@ package struct Lease: Sendable {
         let expiry = expire(now: now)
         switch event {
         case .tick: return expiry
-        case .granted(let sent): return grant(sent: sent, now: now, after: expiry)
+        case .granted(let sent):
+            // Over before the grant was heard: the holder stops first, and asks again at once.
+            return expiry == .stop ? .stop : grant(sent: sent, now: now)
         case .refused:
             renewsAt = now + terms.interval
             let served = isHeld
@@ -113,15 +115,14 @@ package struct Lease: Sendable {
         return .none
     }
 
-    private mutating func grant(sent: Instant, now: Instant, after expiry: Action) -> Action {
+    private mutating func grant(sent: Instant, now: Instant) -> Action {
         renewsAt = max(now, sent + terms.interval)
         let end = sent + terms.duration - terms.margin
         // An answer that took a lease's time, or an older one than is known, grants nothing.
-        guard now < end, lastGrant.map({ sent >= $0 }) ?? true else { return expiry }
+        guard now < end, lastGrant.map({ sent >= $0 }) ?? true else { return .none }
         lastGrant = sent
         let served = isHeld
         state = .held(until: end)
-        // A lease that was lost and comes back within one event was lost all the same.
         return served ? .none : .start
     }
 }
