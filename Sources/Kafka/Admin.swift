@@ -26,14 +26,7 @@ internal import CKafkaShim
 
     /// The names of all topics that the brokers show to us.
     package func topicNames(timeout: Duration) throws(KafkaError) -> Set<String> {
-        var answer: UnsafePointer<rd_kafka_metadata>?
-        let code = unsafe rd_kafka_metadata(client, 1, nil, &answer, max(1, timeout.cMilliseconds))
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe answer else {
-            throw .failed(attempt: "list topics", context.lastFailure ?? KafkaFailure(code))
-        }
-        defer { unsafe rd_kafka_metadata_destroy(metadata) }
-        return unsafe Set(
-            (0..<Int(metadata.pointee.topic_cnt)).map { unsafe String(cString: metadata.pointee.topics[$0].topic) })
+        try unsafe Set(listPartitions(client, context, timeout: timeout) {}.map(\.name.topic))
     }
 
     /// Creates topics of one partition in one request; those that are there stay as they are.

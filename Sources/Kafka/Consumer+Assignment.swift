@@ -7,13 +7,11 @@ extension Consumer {
     /// retriable, slowly where a person is needed (a wrong password, an unknown certificate).
     package func join(timeout: Duration = .seconds(5)) throws(KafkaError) {
         if knownTopics == nil {
-            do throws(KafkaError) {
-                knownTopics = try Set(metadata(timeout: timeout).map(\.topic))
-            } catch {
-                // Why, for example a wrong password, comes as an error of its own from the broker's thread.
+            // Why it fails comes as an error of its own from the broker's thread.
+            let partitions = try unsafe listPartitions(client, context, timeout: timeout) { [self] in
                 serveCallbacks(milliseconds: 100)
-                throw context.lastFailure.map { .failed(attempt: Self.listing, $0) } ?? error
             }
+            knownTopics = Set(partitions.map(\.name.topic))
         }
         try subscribe()
     }
@@ -26,33 +24,10 @@ extension Consumer {
         }
     }
 
-    private static let listing = "list the topics"
-
-    /// One entry for each partition of every topic. Blocks for a round trip, at most `timeout`.
-    private func metadata(timeout: Duration) throws(KafkaError) -> [(topic: String, partition: Int32, hasLeader: Bool)]
-    {
-        var metadata: UnsafePointer<rd_kafka_metadata>?
-        let code = unsafe rd_kafka_metadata(client, 1, nil, &metadata, max(1, timeout.cMilliseconds))
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe metadata else {
-            let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__FAIL : code
-            throw .failed(attempt: Self.listing, KafkaFailure(failure))
-        }
-        defer { unsafe rd_kafka_metadata_destroy(metadata) }
-        context.noteActivity()
-        return unsafe (0..<Int(metadata.pointee.topic_cnt)).flatMap { index in
-            let topic = unsafe metadata.pointee.topics[index]
-            let name = unsafe String(cString: topic.topic)
-            return unsafe (0..<Int(topic.partition_cnt)).map { place in
-                let partition = unsafe topic.partitions[place]
-                return unsafe (name, partition.id, partition.leader >= 0)
-            }
-        }
-    }
-
     func partitionsWithLeader(deadline: Deadline) throws(KafkaError) -> Set<TopicPartition> {
-        try Set(
-            metadata(timeout: .milliseconds(deadline.remainingMilliseconds)).filter(\.hasLeader)
-                .map { TopicPartition(topic: $0.topic, partition: $0.partition) })
+        let timeout = Duration.milliseconds(deadline.remainingMilliseconds)
+        let partitions = try unsafe listPartitions(client, context, timeout: timeout)
+        return Set(partitions.lazy.filter(\.hasLeader).map(\.name))
     }
 
     /// Takes the partitions of `.assigning`: looks up where to begin, commits what START decided, and starts reading.

@@ -42,25 +42,11 @@ package import Records
     package func partitions(timeout: Duration = .seconds(5), where matches: (String) -> Bool) throws(KafkaError)
         -> [TopicPartition]
     {
-        var answer: UnsafePointer<rd_kafka_metadata>?
-        let code = unsafe rd_kafka_metadata(client, 1, nil, &answer, max(1, timeout.cMilliseconds))
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata = unsafe answer else {
-            let failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? RD_KAFKA_RESP_ERR__FAIL : code
-            // Why, for example a wrong password, comes as an error of its own.
+        let all = try unsafe listPartitions(client, context, timeout: timeout) { [client = unsafe client] in
             if let message = unsafe rd_kafka_consumer_poll(client, 100) { unsafe rd_kafka_message_destroy(message) }
-            throw .failed(attempt: "list the topics", context.lastFailure ?? KafkaFailure(failure))
         }
-        defer { unsafe rd_kafka_metadata_destroy(metadata) }
-        var found: [TopicPartition] = []
-        for index in 0..<Int(unsafe metadata.pointee.topic_cnt) {
-            let topic = unsafe metadata.pointee.topics[index]
-            let name = unsafe String(cString: topic.topic)
-            guard matches(name) else { continue }
-            for partition in 0..<(unsafe topic.partition_cnt) {
-                found.append(TopicPartition(topic: name, partition: partition))
-            }
-        }
-        return found.sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
+        return all.map(\.name).filter { matches($0.topic) }
+            .sorted { ($0.topic, $0.partition) < ($1.topic, $1.partition) }
     }
 
     /// Hands out the records of these partitions from `offset` (`nil`: the log's first) to their ends, each partition in
