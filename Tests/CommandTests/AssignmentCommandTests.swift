@@ -342,6 +342,7 @@ import Testing
     @Test(
         arguments: [
             (["dispatch"], "name the symbols"), (["dispatch", "BTC USDT?"], "symbols: must be 1…32"),
+            (["dispatch", "BTC/USDT"], "BTC/USDT: no such file, and no symbol; did you mean btcusdt?"),
             (["dispatch", "BTCUSDT", "--strategy", "leest"], "did you mean least?"),
             (["dispatch", "BTCUSDT", "--stratgy", "least"], "did you mean --strategy?"),
             (["dispatch", "BTCUSDT", "--strategy", "worker"], "--strategy worker needs the worker's name"),

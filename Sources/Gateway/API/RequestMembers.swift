@@ -93,7 +93,7 @@ struct RequestMembers {
     private static func symbol(_ value: JSONValue, _ name: String) throws(Refusal) -> Symbol {
         guard case .string(let text) = value, let symbol = Symbol(text) else {
             throw .member(
-                name, "1…\(Symbol.lengthLimit) of the characters A-Z a-z 0-9 _ -", got: value, code: "bad_symbol")
+                name, Symbol.rule, got: value, code: "bad_symbol")
         }
         return symbol
     }

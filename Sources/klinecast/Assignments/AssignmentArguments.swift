@@ -40,6 +40,12 @@ enum AssignmentArguments {
     }
 
     private static func symbols(inFile path: String) throws(CommandFailure) -> [Symbol] {
+        // Another system's BTC/USDT looks like a file here.
+        if let meant = Symbol(path.filter { !"./".contains($0) }), path == path.uppercased(),
+            !FileManager.default.fileExists(atPath: path)
+        {
+            throw .usage("\(Terminal.plain(path)): no such file, and no symbol; did you mean \(meant)?")
+        }
         let (symbols, problems) = AssignmentFile.symbols(in: try text(ofFile: path))
         guard problems.isEmpty else { throw failure(path, problems) }
         guard !symbols.isEmpty else { throw .failed("\(Terminal.plain(path)): holds no symbol") }
