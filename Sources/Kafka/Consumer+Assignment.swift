@@ -72,25 +72,30 @@ extension Consumer {
     func take(_ found: [FoundPosition], areCommitted: Bool) throws(KafkaError) -> [AssignedPartition] {
         let list = PartitionList(capacity: found.count)
         for each in found { list.add(each.partition, offset: each.position) }
-        let isIncremental = unsafe isCooperative(client)
-        var text = [CChar](repeating: 0, count: 256)
-        let code =
-            unsafe isIncremental
-            ? kafka_shim_error_take(rd_kafka_incremental_assign(client, list.pointer), &text, text.count)
-            : rd_kafka_assign(client, list.pointer)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            throw .failed(
-                attempt: "take \(found.count) partitions", KafkaFailure(code, String(buffer: text)))
+        let places = places(for: found.count)
+        try give(found, to: places)
+        let failure: KafkaFailure?
+        if unsafe isCooperative(client) {
+            failure = unsafe .taken(rd_kafka_incremental_assign(client, list.pointer))
+        } else {
+            let code = unsafe rd_kafka_assign(client, list.pointer)
+            failure = code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaFailure(code)
         }
+        if let failure {
+            takeBack(zip(found, places).map { ($0.partition, $1) })
+            throw .failed(attempt: "take \(found.count) partitions", failure)
+        }
+        let divided = zip(found, places).filter { $1 > 0 }.map(\.0.partition)
+        if !divided.isEmpty, let failure = readers[0].pause(divided) { append(.failure(failure)) }
         pendingAssignment = nil
         hasAssignment = true
         isWaitingForTopics = false
         context.noteActivity()
-        return found.map { admit($0, isCommitted: areCommitted) }
+        return zip(found, places).map { admit($0, reader: $1, isCommitted: areCommitted) }
     }
 
-    private func admit(_ found: FoundPosition, isCommitted: Bool) -> AssignedPartition {
-        let slot = slots.insert(found.partition, next: found.position)
+    private func admit(_ found: FoundPosition, reader: Int, isCommitted: Bool) -> AssignedPartition {
+        let slot = slots.insert(found.partition, next: found.position, reader: reader)
         if let from = found.resetFrom { append(.positionReset(slot: slot, from: from, to: found.position)) }
         if !found.isFresh || isCommitted {
             slots.update(slot) { $0.committed = found.position }
@@ -116,24 +121,27 @@ extension Consumer {
     package func finishRevocation(_ revoked: [Int32], commit: Bool, timeout: Duration = .seconds(2)) {
         guard let revocation = pendingRevocation else { return }
         pendingRevocation = nil
+        let gone = Set(revocation.partitions.compactMap { slots.slot(named: $0) }).union(revoked).filter(slots.isHeld)
         // The library keeps a pause beyond the assignment: a partition that came back to us would never be read.
-        resume(revocation.partitions.compactMap { slots.slot(named: $0) } + revoked)
+        resume(Array(gone))
         if commit, !revocation.isLost, unsafe rd_kafka_assignment_lost(client) == 0 {
             if let failure = commitStored(revoked, milliseconds: timeout.cMilliseconds) {
                 append(.failure(failure))
             }
         }
+        let divided = gone.map { slots.slots[Int($0)] }.filter { $0.reader > 0 }.map { ($0.partition, $0.reader) }
+        takeBack(divided)
+        if !divided.isEmpty, let failure = readers[0].resume(divided.map(\.0)) { append(.failure(failure)) }
         if unsafe isCooperative(client) {
             // What was never assigned here, since it was taken back before we had answered, can't be unassigned.
             let list = PartitionList(revocation.partitions.filter { slots.slot(named: $0) != nil })
-            var text = [CChar](repeating: 0, count: 256)
-            let code = unsafe kafka_shim_error_take(
-                rd_kafka_incremental_unassign(client, list.pointer), &text, text.count)
-            if code != RD_KAFKA_RESP_ERR_NO_ERROR { append(.failure(KafkaFailure(code, String(buffer: text)))) }
+            if let failure = unsafe KafkaFailure.taken(rd_kafka_incremental_unassign(client, list.pointer)) {
+                append(.failure(failure))
+            }
         } else {
             unsafe rd_kafka_assign(client, nil)
         }
-        slots.remove(Set(revocation.partitions.compactMap { slots.slot(named: $0) }).union(revoked))
+        slots.remove(gone)
     }
 
     /// Makes our view of the assignment and the library's agree, for the cases where 2.0.2 loses an assignment without

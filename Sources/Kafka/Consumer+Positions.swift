@@ -32,17 +32,14 @@ extension Consumer {
         guard !places.isEmpty else { return }
         // librdkafka keeps the pause of a partition that is unassigned and assigned again.
         resume(places.map(\.0))
-        let list = PartitionList(capacity: places.count)
-        for (slot, offset) in places { list.add(slots.slots[Int(slot)].partition, offset: offset) }
-        var text = [CChar](repeating: 0, count: 256)
-        var code = unsafe kafka_shim_error_take(
-            rd_kafka_incremental_unassign(client, list.pointer), &text, text.count)
-        if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-            code = unsafe kafka_shim_error_take(
-                rd_kafka_incremental_assign(client, list.pointer), &text, text.count)
-        }
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            throw .failed(attempt: "move \(places.count) partitions", KafkaFailure(code, String(buffer: text)))
+        for (number, reader) in readers.enumerated() {
+            let list = PartitionList(capacity: places.count)
+            for (slot, offset) in places where slots.slots[Int(slot)].reader == number {
+                list.add(slots.slots[Int(slot)].partition, offset: offset)
+            }
+            if list.count > 0, let failure = reader.remove(list) ?? reader.add(list) {
+                throw .failed(attempt: "move \(list.count) partitions", failure)
+            }
         }
         for (slot, offset) in places {
             slots.update(slot) {

@@ -124,9 +124,10 @@ extension Consumer {
     package func watermarks(_ slot: Int32) -> (low: Int64, high: Int64)? {
         guard slots.isHeld(slot) else { return nil }
         let element = unsafe slots.slots[Int(slot)].list.pointee.elems[0]
+        let reader = readers[slots.slots[Int(slot)].reader]
         var low: Int64 = -1
         var high: Int64 = -1
-        let code = unsafe rd_kafka_get_watermark_offsets(client, element.topic, element.partition, &low, &high)
+        let code = unsafe rd_kafka_get_watermark_offsets(reader.client, element.topic, element.partition, &low, &high)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0 else { return nil }
         return (max(0, low), high)
     }
@@ -135,9 +136,9 @@ extension Consumer {
     package func pause(_ wanted: [Int32]) {
         let open = wanted.filter { slots.isHeld($0) && !slots.slots[Int($0)].isPaused }
         guard !open.isEmpty else { return }
-        let list = PartitionList(open.map { slots.slots[Int($0)].partition })
-        let code = unsafe rd_kafka_pause_partitions(client, list.pointer)
-        if code != RD_KAFKA_RESP_ERR_NO_ERROR { append(.failure(KafkaFailure(code))) }
+        for (reader, numbers) in byReader(open) {
+            if let failure = reader.pause(numbers.map { slots.slots[Int($0)].partition }) { append(.failure(failure)) }
+        }
         for slot in open { slots.update(slot) { $0.isPaused = true } }
     }
 
@@ -145,9 +146,9 @@ extension Consumer {
     package func resume(_ wanted: [Int32]) {
         let paused = wanted.filter { slots.isHeld($0) && slots.slots[Int($0)].isPaused }
         guard !paused.isEmpty else { return }
-        let list = PartitionList(paused.map { slots.slots[Int($0)].partition })
-        let code = unsafe rd_kafka_resume_partitions(client, list.pointer)
-        if code != RD_KAFKA_RESP_ERR_NO_ERROR { append(.failure(KafkaFailure(code))) }
+        for (reader, numbers) in byReader(paused) {
+            if let failure = reader.resume(numbers.map { slots.slots[Int($0)].partition }) { append(.failure(failure)) }
+        }
         for slot in paused { slots.update(slot) { $0.isPaused = false } }
     }
 

@@ -34,4 +34,13 @@ extension Consumer {
         }
         return all.map { (name: $0.0, value: $0.1) }
     }
+
+    /// The same for a client that reads beside the member: it joins nothing and commits nothing.
+    static func readerProperties(_ settings: KafkaSettings, group: String) -> [(name: String, value: String)] {
+        properties(settings, group: group, instanceID: nil, sessionTimeout: .seconds(10)) + [
+            (name: "enable.auto.commit", value: "false"),
+            // Several of them have about the memory of one member.
+            (name: "queued.max.messages.kbytes", value: "8192"),
+        ]
+    }
 }

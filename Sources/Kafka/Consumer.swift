@@ -41,8 +41,14 @@ import Telemetry
     /// The broker has told us that a subscribed topic is not there.
     var isWaitingForTopics = false
     var isClosed = false
-    private let queue: OpaquePointer
-    private let nudge: Nudge?
+    /// The member of the group, and those beside it that read where partitions are many.
+    var readers: [Reader]
+    package var readerCount: Int { readers.count }
+    let readerCapacity: Int
+    /// Who is asked first at the next take.
+    private var turn = 0
+    /// Makes one that reads and is no member.
+    let makeReader: () throws(KafkaError) -> Reader
 
     /// Makes the client; nothing is asked of the broker before `join`.
     ///
@@ -52,15 +58,18 @@ import Telemetry
     ///   - start: where a partition begins that has no committed offset.
     ///   - sessionTimeout: after this much silence the group gives our partitions to others.
     ///   - processStart: what `.ago` counts back from, in ms since 1970.
+    ///   - readerCapacity: more partitions than this are divided among several clients.
     package init(
         settings: KafkaSettings, group: String, instanceID: String?, subscription: [String], start: StartPosition,
-        sessionTimeout: Duration = .seconds(10), processStart: Int64? = nil
+        sessionTimeout: Duration = .seconds(10), processStart: Int64? = nil, readerCapacity: Int = Reader.capacity
     ) throws(KafkaError) {
         self.group = group
         self.start = start
         self.subscription = subscription
         createdAt = processStart ?? Clock.unixMilliseconds
-        context = ClientContext(saslMechanism: settings.saslMechanism ?? settings.properties["sasl.mechanism"])
+        self.readerCapacity = readerCapacity
+        let context = ClientContext(saslMechanism: settings.saslMechanism ?? settings.properties["sasl.mechanism"])
+        self.context = context
         let role = Self.properties(settings, group: group, instanceID: instanceID, sessionTimeout: sessionTimeout)
         let configuration = try ClientConfiguration(settings, role: role, context: context)
         unsafe configuration.withPointer { pointer in
@@ -69,15 +78,14 @@ import Telemetry
         }
         let client = try unsafe configuration.makeClient(RD_KAFKA_CONSUMER)
         unsafe self.client = client
-        // Errors and logs' queue too is served by consumer_poll from here on.
-        unsafe rd_kafka_poll_set_consumer(client)
-        let queue = unsafe rd_kafka_queue_get_consumer(client)
-        guard let queue = unsafe queue else { preconditionFailure("a consumer with a group has a queue") }
-        unsafe self.queue = queue
-        readiness = system_shim_eventfd_create()
-        nudge = unsafe KafkaLibrary.version < KafkaLibrary.fetchBackoffVersion ? Nudge(client, queue: queue) : nil
-        var one: UInt64 = 1
-        unsafe rd_kafka_queue_io_event_enable(queue, readiness, &one, MemoryLayout<UInt64>.size)
+        let readiness = system_shim_eventfd_create()
+        self.readiness = readiness
+        readers = [unsafe Reader(client, readiness: readiness)]
+        makeReader = { () throws(KafkaError) in
+            let configuration = try ClientConfiguration(
+                settings, role: Self.readerProperties(settings, group: group), context: context)
+            return try unsafe Reader(configuration.makeClient(RD_KAFKA_CONSUMER), readiness: readiness)
+        }
         unsafe context.setOwner(Unmanaged.passUnretained(self).toOpaque())
     }
 
@@ -90,19 +98,24 @@ import Telemetry
         // Before the queue is emptied: what arrives in between signals anew.
         system_shim_eventfd_drain(readiness)
         var count = 0
-        var bytes = 0
-        while count < limit, let message = unsafe rd_kafka_consumer_poll(client, 0) {
-            if let record = unsafe accept(message) {
-                unsafe (records + count).initialize(to: record)
-                count += 1
-                unsafe bytes += record.value?.count ?? 0
+        for step in readers.indices where count < limit {
+            let number = (turn + step) % readers.count
+            let reader = readers[number]
+            let before = count
+            var bytes = 0
+            while count < limit, let message = unsafe rd_kafka_consumer_poll(reader.client, 0) {
+                if let record = unsafe accept(message) {
+                    unsafe (records + count).initialize(to: record)
+                    count += 1
+                    unsafe bytes += record.value?.count ?? 0
+                }
             }
+            if count > before { reader.note(records: count - before, bytes: bytes, slots, number: number) }
         }
+        // One that fills the limit holds the others up no longer than a turn.
+        turn = (turn + 1) % readers.count
         hasMore = count == limit
-        if count > 0 {
-            context.noteActivity()
-            nudge?.note(records: count, bytes: bytes, slots: slots)
-        }
+        if count > 0 { context.noteActivity() }
         return count
     }
 
@@ -227,16 +240,17 @@ import Telemetry
     @discardableResult package func close(deadline: Duration) -> Bool {
         guard !isClosed else { return true }
         isClosed = true
-        nudge?.stop()
         unsafe context.setOwner(nil)
         // A rebalance nobody has answered would keep the library waiting.
         if pendingAssignment != nil || pendingRevocation != nil || context.takeRebalance() != nil {
             unsafe rd_kafka_assign(client, nil)
         }
-        unsafe rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
-        unsafe rd_kafka_queue_destroy(queue)
         slots.remove(Set(slots.held))
-        let ended = unsafe ClientEnd.close(client, context: context, deadline: deadline)
+        let limit = Deadline(deadline)
+        // The member last: it leaves the group when nobody reads any more.
+        let ended = readers.reversed().map {
+            $0.close(context: context, deadline: .milliseconds(max(1, limit.remainingMilliseconds)))
+        }.allSatisfy { $0 }
         Glibc.close(readiness)
         if !ended { Log.warning("Kafka consumer did not close in time", ["kafka.group": group]) }
         return ended

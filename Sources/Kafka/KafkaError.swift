@@ -27,6 +27,13 @@ extension KafkaFailure {
         isRetriable = !isFatal && Self.passing.contains(code.rawValue)
     }
 
+    /// What a call's error object says, which is freed; nil where there was none.
+    static func taken(_ error: OpaquePointer?) -> KafkaFailure? {
+        var text = [CChar](repeating: 0, count: 256)
+        let code = unsafe kafka_shim_error_take(error, &text, text.count)
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : KafkaFailure(code, String(buffer: text))
+    }
+
     /// What goes by on its own: connections, elections, coordinators on the move, time limits.
     private static let passing: Set<Int32> = Set(
         [

@@ -56,7 +56,7 @@ import Synchronization
     }
 
     /// Counts what was taken; called by the consumer after each take that gave something.
-    func note(records: Int, bytes: Int, slots: borrowing PartitionSlots) {
+    func note(records: Int, bytes: Int, slots: borrowing PartitionSlots, of reader: Int) {
         windowRecords += records
         windowBytes += bytes
         let now = Clock.nanoseconds
@@ -66,17 +66,17 @@ import Synchronization
         let isBacklog = windowRecords >= Self.backlogRecords || windowBytes >= Self.backlogBytes
         if now >= windowEnd || isBacklog && now >= shared.activeUntil.load(ordering: .relaxed) {
             windowEnd = now + Self.window
-            if isBacklog { activate(until: now + Self.activity, slots) }
+            if isBacklog { activate(until: now + Self.activity, slots, reader) }
             windowRecords = 0
             windowBytes = 0
         }
     }
 
-    private func activate(until end: Int64, _ slots: borrowing PartitionSlots) {
+    private func activate(until end: Int64, _ slots: borrowing PartitionSlots, _ reader: Int) {
         shared.activeUntil.store(end, ordering: .relaxed)
         shared.condition.withLock {
             shared.state.targets.removeAll(keepingCapacity: true)
-            for slot in slots.slots where slot.isHeld && !slot.isAtEnd && !slot.isPaused {
+            for slot in slots.slots where slot.isReading && slot.reader == reader {
                 shared.state.targets.append(slot.partition)
             }
             shared.condition.signal()

@@ -9,12 +9,17 @@ internal import CKafkaShim
         var isHeld = true
         var isPaused = false
         var isAtEnd = false
+        /// Which of the consumer's readers reads it.
+        let reader: Int
         /// The offset after the last record handed out.
         var next: Int64
         /// The position we told the library to commit; `noOffset` before the first.
         var stored = noOffset
         /// The position the broker has acknowledged; `noOffset` when we know none.
         var committed = noOffset
+
+        /// More of it is to come.
+        var isReading: Bool { isHeld && !isAtEnd && !isPaused }
     }
     static let noOffset: Int64 = -1
 
@@ -35,11 +40,11 @@ internal import CKafkaShim
         change(&slots[Int(slot)])
     }
 
-    mutating func insert(_ partition: TopicPartition, next: Int64) -> Int32 {
+    mutating func insert(_ partition: TopicPartition, next: Int64, reader: Int) -> Int32 {
         let list = unsafe rd_kafka_topic_partition_list_new(1)
         guard let list = unsafe list else { preconditionFailure("librdkafka ends the process when it has no memory") }
         _ = unsafe rd_kafka_topic_partition_list_add(list, partition.topic, partition.partition)
-        let slot = unsafe Slot(partition: partition, list: list, next: next)
+        let slot = unsafe Slot(partition: partition, list: list, reader: reader, next: next)
         let number: Int32
         if let used = free.popLast() {
             number = used

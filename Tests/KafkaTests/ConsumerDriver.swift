@@ -42,11 +42,12 @@ struct DriverFailure: Error, CustomStringConvertible {
 
     init(
         _ settings: KafkaSettings, group: String, topics: [String], start: StartPosition = .earliest,
-        instanceID: String? = nil, sessionTimeout: Duration = .seconds(10), processStart: Int64? = nil
+        instanceID: String? = nil, sessionTimeout: Duration = .seconds(10), processStart: Int64? = nil,
+        readerCapacity: Int = Reader.capacity
     ) throws {
         consumer = try Consumer(
             settings: settings, group: group, instanceID: instanceID, subscription: topics, start: start,
-            sessionTimeout: sessionTimeout, processStart: processStart)
+            sessionTimeout: sessionTimeout, processStart: processStart, readerCapacity: readerCapacity)
         try eventually("the consumer joins") {
             do {
                 try consumer.join()

@@ -140,12 +140,15 @@ struct ConsumerTests {
         #expect(batch[22] & 7 == known[codec])
     }
 
-    @Test func pausedPartitionsAreSilentAndGoOnWithoutGapOrRepeat() throws {
+    @Test(arguments: [Reader.capacity, 1]) func pausedPartitionsAreSilentAndGoOnWithoutGapOrRepeat(readerCapacity: Int)
+        throws
+    {
         let kafka = try KafkaCluster.shared()
         let topic = unique("pause")
         try kafka.make(topic, partitions: 2)
         for partition in 0..<2 { try produce(kafka.settings, topic, ["a", "b"], partition: Int32(partition)) }
-        let driver = try ConsumerDriver(kafka.settings, group: unique("g"), topics: [topic])
+        let driver = try ConsumerDriver(
+            kafka.settings, group: unique("g"), topics: [topic], readerCapacity: readerCapacity)
         try driver.run("the first four") { driver.records.count == 4 }
         let slot = try #require(driver.owned.first { $0.value.partition == 0 }?.key)
         driver.consumer.pause([slot])

@@ -52,7 +52,7 @@ struct GroupTests {
         second.close()
     }
 
-    @Test func noRecordIsMissedWhileMembersComeAndGo() throws {
+    @Test(arguments: [Reader.capacity, 1]) func noRecordIsMissedWhileMembersComeAndGo(readerCapacity: Int) throws {
         let kafka = try KafkaCluster.shared()
         let topic = unique("moving")
         let group = unique("g")
@@ -67,10 +67,10 @@ struct GroupTests {
             _ = producer.flush(deadline: .seconds(10))
             _ = producer.poll()
         }
-        let first = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        let first = try ConsumerDriver(kafka.settings, group: group, topics: [topic], readerCapacity: readerCapacity)
         try send(300)
         try turn([first], "the first batch") { first.records.count == 300 }
-        let second = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        let second = try ConsumerDriver(kafka.settings, group: group, topics: [topic], readerCapacity: readerCapacity)
         try send(300)
         try turn([first, second], "both own") { second.owns.count == 3 }
         try send(300)
@@ -84,16 +84,17 @@ struct GroupTests {
     }
 
     /// The library keeps a pause when a partition is given back, and we forget it.
-    @Test func whatWasPausedWhenItWentIsReadWhenItComesBack() throws {
+    @Test(arguments: [Reader.capacity, 1]) func whatWasPausedWhenItWentIsReadWhenItComesBack(readerCapacity: Int) throws
+    {
         let kafka = try KafkaCluster.shared()
         let topic = unique("paused")
         let group = unique("g")
         try kafka.make(topic, partitions: 2)
         let all = Set((0..<2).map { TopicPartition(topic: topic, partition: $0) })
-        let stays = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        let stays = try ConsumerDriver(kafka.settings, group: group, topics: [topic], readerCapacity: readerCapacity)
         try turn([stays], "one owns both") { stays.owns == all }
         stays.consumer.pause(Array(stays.owned.keys))
-        let visitor = try ConsumerDriver(kafka.settings, group: group, topics: [topic])
+        let visitor = try ConsumerDriver(kafka.settings, group: group, topics: [topic], readerCapacity: readerCapacity)
         try turn([stays, visitor], "they share") { stays.owns.count == 1 && visitor.owns.count == 1 }
         visitor.close()
         try turn([stays], "both are back") { stays.owns == all }
