@@ -26,6 +26,7 @@ internal import CKafkaShim
 
     /// The names of all topics that the brokers show to us.
     package func topicNames(timeout: Duration) throws(KafkaError) -> Set<String> {
+        // Nothing has to be served first: what a callback noted says more than the call's own error.
         try unsafe Set(listPartitions(client, context, timeout: timeout) {}.map(\.name.topic))
     }
 

@@ -18,8 +18,7 @@ import Foundation
 
     func run() {
         if let queue = unsafe rd_kafka_queue_new(pointer) {
-            var text = [CChar](repeating: 0, count: 8)
-            _ = unsafe kafka_shim_error_take(rd_kafka_consumer_close_queue(pointer, queue), &text, text.count)
+            _ = unsafe KafkaFailure.taken(rd_kafka_consumer_close_queue(pointer, queue))
             while unsafe rd_kafka_consumer_closed(pointer) == 0, DispatchTime.now() < leave {
                 guard let event = unsafe rd_kafka_queue_poll(queue, 20) else { continue }
                 // From this queue a rebalance comes as an event, whatever callback there is.

@@ -46,8 +46,7 @@ func giveBack(
     _ list: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?
 ) {
     if code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, unsafe isCooperative(client), let list = unsafe list {
-        var text = [CChar](repeating: 0, count: 8)
-        _ = unsafe kafka_shim_error_take(rd_kafka_incremental_unassign(client, list), &text, text.count)
+        _ = unsafe KafkaFailure.taken(rd_kafka_incremental_unassign(client, list))
     } else {
         unsafe rd_kafka_assign(client, nil)
     }

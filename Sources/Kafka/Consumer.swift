@@ -43,6 +43,7 @@ import Telemetry
     var isClosed = false
     /// The member of the group, and those beside it that read where partitions are many.
     var readers: [Reader]
+    /// How many clients read, the member among them.
     package var readerCount: Int { readers.count }
     let readerCapacity: Int
     /// Who is asked first at the next take.

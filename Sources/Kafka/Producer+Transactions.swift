@@ -17,10 +17,6 @@ extension Producer {
     }
 
     private func check(_ error: OpaquePointer?, _ attempt: String) throws(KafkaError) {
-        var text = [CChar](repeating: 0, count: 256)
-        let code = unsafe kafka_shim_error_take(error, &text, text.count)
-        if code != RD_KAFKA_RESP_ERR_NO_ERROR {
-            throw .failed(attempt: attempt, KafkaFailure(code, String(buffer: text)))
-        }
+        if let failure = unsafe KafkaFailure.taken(error) { throw .failed(attempt: attempt, failure) }
     }
 }

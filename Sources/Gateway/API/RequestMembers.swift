@@ -92,8 +92,7 @@ struct RequestMembers {
 
     private static func symbol(_ value: JSONValue, _ name: String) throws(Refusal) -> Symbol {
         guard case .string(let text) = value, let symbol = Symbol(text) else {
-            throw .member(
-                name, Symbol.rule, got: value, code: "bad_symbol")
+            throw .member(name, Symbol.rule, got: value, code: "bad_symbol")
         }
         return symbol
     }
