@@ -81,7 +81,9 @@ struct RedisRepliesTests {
             let again = zip(published(numbers), published(numbers).dropFirst()).filter { $1 != $0 + 1 }.map(\.1)
             if item.reconnects {
                 #expect(server.accepted > accepted, "\(item.name): the connection is made anew")
-                #expect(again.allSatisfy { $0 == third } && again.count <= 1, "\(item.name): goes on with \(again)")
+                #expect(
+                    again.allSatisfy { $0 == third } && again.count <= 1,
+                    "\(item.name): goes on with \(again): \(published(numbers))")
                 let diagnostic = try router.get("/diagnostic")?.text ?? ""
                 #expect(
                     item.sentence.isEmpty || diagnostic.contains(item.sentence), "\(item.name): told in /diagnostic")
